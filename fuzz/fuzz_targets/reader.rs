@@ -16,11 +16,11 @@ fn bench() -> (Reader, PathBuf) {
     let reader = READERS.iter().find(|reader| reader.name == name);
     let root = PathBuf::from(format!("/dev/shm/runtime-module-fuzz-{}", std::process::id()));
     let reader = *reader.unwrap_or_else(|| panic!("there is no reader {name}"));
-    for file in reader.file.into_iter().chain(reader.beside.map(|(file, _)| file)) {
+    for file in reader.file.into_iter().chain(reader.companion.map(|(file, _)| file)) {
         let path = root.join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     }
-    if let Some((file, text)) = reader.beside {
+    if let Some((file, text)) = reader.companion {
         fs::write(root.join(file), text).expect("a file");
     }
     (reader, root)
@@ -29,7 +29,7 @@ fn bench() -> (Reader, PathBuf) {
 fuzz_target!(|bytes: &[u8]| {
     let (reader, root) = BENCH.get_or_init(bench);
     if let Some(file) = reader.file {
-        fs::write(root.join(file), (reader.dress)(bytes)).expect("a file");
+        fs::write(root.join(file), (reader.encode)(bytes)).expect("a file");
     }
     (reader.read)(root, bytes);
 });

@@ -9,22 +9,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::sys;
 
 thread_local! {
-    static PARKED: RefCell<Option<Box<dyn Any + Send>>> = const { RefCell::new(None) };
+    static STORED_PANIC: RefCell<Option<Box<dyn Any + Send>>> = const { RefCell::new(None) };
 }
 
 /// Runs the body of a callback. After a panic, later callbacks in the same call into C do nothing.
 pub(crate) fn run(body: impl FnOnce()) {
-    if PARKED.with_borrow(Option::is_some) {
+    if STORED_PANIC.with_borrow(Option::is_some) {
         return;
     }
     if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
-        PARKED.set(Some(panic));
+        STORED_PANIC.set(Some(panic));
     }
 }
 
 /// Resumes a panic that a callback stored. Called after each C call that takes callbacks.
 pub(crate) fn resume() {
-    if let Some(panic) = PARKED.take() {
+    if let Some(panic) = STORED_PANIC.take() {
         resume_unwind(panic);
     }
 }

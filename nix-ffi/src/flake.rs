@@ -152,8 +152,8 @@ impl Locked {
     #[doc(alias = "nix::flake::LockedFlake")]
     #[doc(alias = "nix::flake::LockedFlake::getFingerprint")]
     pub fn read(&self, evaluator: &NixEvaluator) -> Result<LockedFlake, NixError> {
-        let mut told: Option<LockedResult> = None;
-        let user: *mut Option<LockedResult> = &raw mut told;
+        let mut result: Option<LockedResult> = None;
+        let user: *mut Option<LockedResult> = &raw mut result;
         // SAFETY: evaluator and flake are borrowed for the call; `user` is the
         // `Option<LockedResult>` of `keep_locked`, and outlives the call.
         evaluator.context.call(|context| unsafe {
@@ -165,10 +165,10 @@ impl Locked {
                 user.cast(),
             );
         })?;
-        let told = told.ok_or_else(|| {
+        let result = result.ok_or_else(|| {
             NixError::ours("libnix returned neither the data of a locked flake nor an error")
         })?;
-        Ok(told?)
+        Ok(result?)
     }
 
     /// Adds a string attribute that a flake reference cannot contain, such as `dirtyRev`, to the
@@ -236,9 +236,9 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
     callback::run(|| {
         // SAFETY: `Locked::read` passes a pointer to its `Option<LockedResult>`, which outlives the
         // call.
-        let told = unsafe { &mut *user.cast::<Option<LockedResult>>() };
+        let result = unsafe { &mut *user.cast::<Option<LockedResult>>() };
         // SAFETY: the shim passes a view of one flake that lives until this callback returns.
-        *told = Some(unsafe { copy_locked(view) });
+        *result = Some(unsafe { copy_locked(view) });
     });
 }
 

@@ -109,7 +109,7 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
                 // other process. Ignore errors, because the kernel may lack the file.
                 let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
                 if getppid() == parent {
-                    renounce(keep)?;
+                    release_files(keep)?;
                     work(File::from(writer));
                 }
                 Ok(())
@@ -133,7 +133,7 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
 /// request over an inherited connection to the daemon fails, and libnix drops that connection:
 /// [`crate::NixStore::reconnect`] makes such a request, so that the next connection belongs to the
 /// child.
-fn renounce(keep: &[i32]) -> io::Result<()> {
+fn release_files(keep: &[i32]) -> io::Result<()> {
     let mut open: Vec<(i32, std::path::PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let entry = entry?;

@@ -30,11 +30,11 @@ pub struct StorePath(Arc<str>);
 impl StorePath {
     /// Checks the syntax: an absolute folder, 32 digits of Nix's base 32, a dash and a name.
     pub fn parse(text: &str) -> Result<Self, InvalidStorePath> {
-        match flaw(text) {
+        match violation(text) {
             None => Ok(Self(text.into())),
-            Some(flaw) => Err(InvalidStorePath {
+            Some(violation) => Err(InvalidStorePath {
                 text: text.into(),
-                flaw,
+                violation,
             }),
         }
     }
@@ -55,37 +55,37 @@ impl StorePath {
 }
 
 /// Returns the first violation of the syntax.
-fn flaw(text: &str) -> Option<Flaw> {
+fn violation(text: &str) -> Option<SyntaxViolation> {
     let Some((folder, base)) = text
         .strip_prefix('/')
         .and_then(|relative| relative.rsplit_once('/'))
     else {
-        return Some(Flaw::Folder);
+        return Some(SyntaxViolation::Folder);
     };
     // `..` and empty parts would give one path several spellings.
     let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
     if !folder.split('/').all(is_plain) {
-        return Some(Flaw::Folder);
+        return Some(SyntaxViolation::Folder);
     }
     let Some((hash, name)) = base.split_once('-') else {
-        return Some(Flaw::Dash);
+        return Some(SyntaxViolation::Dash);
     };
     if let Some(digit) = hash.chars().find(|digit| !BASE_32.contains(*digit)) {
-        return Some(Flaw::HashDigit(digit));
+        return Some(SyntaxViolation::HashDigit(digit));
     }
     if hash.len() != HASH_DIGITS {
-        return Some(Flaw::HashLength(hash.len()));
+        return Some(SyntaxViolation::HashLength(hash.len()));
     }
     let is_allowed = |c: &char| c.is_ascii_alphanumeric() || PUNCTUATION.contains(*c);
     if let Some(character) = name.chars().find(|c| !is_allowed(c)) {
-        return Some(Flaw::NameCharacter(character));
+        return Some(SyntaxViolation::NameCharacter(character));
     }
     if name.is_empty() || name.len() > NAME_LENGTH {
-        return Some(Flaw::NameLength(name.len()));
+        return Some(SyntaxViolation::NameLength(name.len()));
     }
     // Nix refuses names whose first component between dashes looks like a folder.
     let first = name.split('-').next();
-    matches!(first, Some("." | "..")).then_some(Flaw::NameDots)
+    matches!(first, Some("." | "..")).then_some(SyntaxViolation::NameDots)
 }
 
 impl fmt::Display for StorePath {
@@ -116,12 +116,12 @@ impl From<StorePath> for String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidStorePath {
     text: String,
-    flaw: Flaw,
+    violation: SyntaxViolation,
 }
 
 /// A violation of the syntax of store paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
+enum SyntaxViolation {
     /// The path is not absolute, or its folder is missing or not plain.
     Folder,
     /// There is no dash after the folder.
@@ -141,27 +141,29 @@ enum Flaw {
 impl fmt::Display for InvalidStorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is not a store path: ", self.text)?;
-        match self.flaw {
-            Flaw::Folder => write!(f, "the path does not have the form /FOLDER/HASH-NAME"),
-            Flaw::Dash => write!(f, "no dash separates the hash from the name"),
-            Flaw::HashLength(count) => {
+        match self.violation {
+            SyntaxViolation::Folder => {
+                write!(f, "the path does not have the form /FOLDER/HASH-NAME")
+            }
+            SyntaxViolation::Dash => write!(f, "no dash separates the hash from the name"),
+            SyntaxViolation::HashLength(count) => {
                 write!(f, "the hash has {count} digits instead of {HASH_DIGITS}")
             }
-            Flaw::HashDigit(digit) => {
+            SyntaxViolation::HashDigit(digit) => {
                 write!(
                     f,
                     "the hash contains {digit:?}, which is not a base-32 digit of Nix"
                 )
             }
-            Flaw::NameLength(0) => write!(f, "the name is empty"),
-            Flaw::NameLength(count) => {
+            SyntaxViolation::NameLength(0) => write!(f, "the name is empty"),
+            SyntaxViolation::NameLength(count) => {
                 write!(
                     f,
                     "the name has {count} characters; the maximum is {NAME_LENGTH}"
                 )
             }
-            Flaw::NameDots => write!(f, "the first component of the name is . or .."),
-            Flaw::NameCharacter(c) => write!(f, "the name contains {c:?}"),
+            SyntaxViolation::NameDots => write!(f, "the first component of the name is . or .."),
+            SyntaxViolation::NameCharacter(c) => write!(f, "the name contains {c:?}"),
         }
     }
 }

@@ -12,6 +12,8 @@ let
     mkOption
     types
     ;
+  # The syntax of durations in flags.
+  duration = types.strMatching "[0-9]{1,8}(\\.[0-9]{1,9})?|([0-9]{1,4}(ms|s|min|m|h|d)){1,6}";
 in
 {
   options.services.runtimeModules = {
@@ -176,18 +178,18 @@ in
     };
 
     confirm = mkOption {
-      type = types.nullOr (types.strMatching "([1-9][0-9]{0,3}(ms|s|m|h))+");
+      type = types.nullOr duration;
       default = null;
       example = "60s";
       description = ''
         The time that each change waits for `runtime-module confirm`, such as `60s` or `1h30m`. If nobody confirms in
         this time, the change is rolled back. Set this option on machines that you reach over a network that a module
-        may break. If this option is null, changes need no confirmation.
+        may break. If this option is null or `0`, changes need no confirmation.
       '';
     };
 
     settle = mkOption {
-      type = types.strMatching "0|([1-9][0-9]{0,3}(ms|s|m|h))+";
+      type = duration;
       default = "3s";
       example = "10s";
       description = ''

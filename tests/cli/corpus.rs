@@ -7,11 +7,11 @@ use runtime_module_nix::fuzz::{READERS, Reader};
 
 /// Feeds bytes to a reader as its fuzz target does.
 fn feed(root: &Path, reader: &Reader, bytes: &[u8]) {
-    if let Some((file, text)) = reader.beside {
+    if let Some((file, text)) = reader.companion {
         put(&root.join(file), text.as_bytes());
     }
     if let Some(file) = reader.file {
-        put(&root.join(file), &(reader.dress)(bytes));
+        put(&root.join(file), &(reader.encode)(bytes));
     }
     (reader.read)(root, bytes);
 }

@@ -366,8 +366,8 @@ fn malformed_requests_are_refused() {
         json!({
             "store": env.store(), "root": env.root("").to_string_lossy().trim_end_matches('/'),
             "transaction": transaction, "purpose": "enable inline", "wait": 0,
-            "errand": {
-                "errand": "change", "revision": env.state()["revision"], "from": base, "to": to, "base": base,
+            "task": {
+                "task": "change", "revision": env.state()["revision"], "from": base, "to": to, "base": base,
                 "pin": null, "wanted": [], "force": false, "allow": [], "onFailedUnits": "rollback", "confirm": null,
                 "phases": {},
             },

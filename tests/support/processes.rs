@@ -13,7 +13,7 @@ use unix::unistd::Pid;
 
 /// The polling interval: each poll takes a few milliseconds of CPU, which the processes under test
 /// need.
-const GLANCE: Duration = Duration::from_millis(12);
+const POLL_INTERVAL: Duration = Duration::from_millis(12);
 
 /// The time after which the list of unrelated processes is discarded, because PIDs may be reused.
 const MEMORY: Duration = Duration::from_secs(1);
@@ -101,7 +101,7 @@ impl Processes {
                 begun.elapsed() < Duration::from_secs(60),
                 "no process {text}, but {now:?}"
             );
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -121,7 +121,7 @@ impl Processes {
             if ended && matches!(state_of(client), None | Some('Z')) {
                 return None;
             }
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(POLL_INTERVAL);
         }
         panic!("neither stopped nor ended: {:?}", self.now());
     }
@@ -145,7 +145,7 @@ impl Processes {
                             let _ = kill(pid, Signal::SIGCONT);
                         }
                     }
-                    std::thread::sleep(GLANCE * 3);
+                    std::thread::sleep(POLL_INTERVAL * 3);
                 }
             });
             doing()
@@ -185,7 +185,7 @@ impl Processes {
             before = are_expected.then_some(left.len());
             if !are_expected {
                 assert!(begun.elapsed() <= time, "still running: {left:?}");
-                std::thread::sleep(GLANCE);
+                std::thread::sleep(POLL_INTERVAL);
             }
         }
     }

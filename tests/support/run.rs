@@ -16,7 +16,7 @@ use super::golden::{compare, normalise};
 use super::schema;
 
 /// The time after which a run counts as hung.
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running program in its own process group.
 pub struct Running {
@@ -77,7 +77,7 @@ impl Running {
         loop {
             match self
                 .lines
-                .recv_timeout(PATIENCE.saturating_sub(begun.elapsed()))
+                .recv_timeout(WAIT_LIMIT.saturating_sub(begun.elapsed()))
             {
                 Ok(line) => {
                     let found = line.contains(text);
@@ -124,7 +124,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("waited") {
                 return status;
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > WAIT_LIMIT {
                 self.child.kill().expect("killed");
                 panic!("{}: hangs:\n{}", self.arguments, self.stderr);
             }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::ourselves::ourselves;
 use super::outcome::{About, BenchRun};
-use super::rounds::{BenchTask, Taken};
+use super::own_program::own_program;
+use super::rounds::{BenchTask, NamedSample};
 use super::samples::times;
 use super::samples::{BenchResult, Cost, Sample, Series};
 use super::statistics::SeriesDifference;
@@ -38,14 +38,14 @@ pub fn run(session: &NixSession, names: &[String], rules: Rules) -> Result<Bench
     for (name, names) in &sets {
         let modules = subject.modules(names)?;
         let (subject, measure, overheads) = (&subject, &measure, &overheads);
-        let mut told = false;
+        let mut reported = false;
         tasks.push(BenchTask {
             name: name.clone(),
             optional: false,
             work: Box::new(move || {
                 let measured = subject.measure(&modules, measure)?;
                 overheads.borrow_mut().push(measured.overhead());
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut reported, true) {
                     session.reporter.warnings(&measured.evaluated.warnings);
                 }
                 Ok(measured.samples(&[&cold(name), &warm(name)]))
@@ -137,8 +137,8 @@ fn recall(
     session: &NixSession,
     names: &[String],
     why_not: &RefCell<Option<String>>,
-) -> Result<Vec<Taken>> {
-    let document = ourselves(session, "enable", names, &["--dry-run", "--force"])?;
+) -> Result<Vec<NamedSample>> {
+    let document = own_program(session, "enable", names, &["--dry-run", "--force"])?;
     let cache = &document["cache"];
     let time = cache["milliseconds"].as_f64();
     let (Some(milliseconds), true) = (time, cache["hit"] == true) else {
@@ -146,7 +146,7 @@ fn recall(
         return Ok(Vec::new());
     };
     *why_not.borrow_mut() = None;
-    Ok(vec![Taken {
+    Ok(vec![NamedSample {
         series: cached(&names.join("+")),
         sample: Sample {
             milliseconds,

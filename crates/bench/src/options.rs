@@ -39,14 +39,14 @@ pub fn run(session: &NixSession, asked: &OptionsBenchmark, rules: Rules) -> Resu
             again: false,
         };
         let (subject, modules, overheads) = (&subject, &modules, &overheads);
-        let told = Cell::new(false);
+        let reported = Cell::new(false);
         BenchTask {
             name: row.name.clone(),
             optional: row.optional,
             work: Box::new(move || {
                 let measured = subject.measure(modules, &measure)?;
                 overheads.borrow_mut().push(measured.overhead());
-                if measured.evaluated.measured.what == "derivation" && !told.replace(true) {
+                if measured.evaluated.measured.what == "derivation" && !reported.replace(true) {
                     session.reporter.note(format!(
                         "{} is a derivation: only its outPath is forced",
                         row.name

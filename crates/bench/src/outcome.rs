@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::machine::MachineRecord;
-use super::rounds::{Rounds, Taken};
+use super::rounds::{NamedSample, Rounds};
 use super::samples::{
     BenchResult, FlakeRecord, KIND, Method, SCHEMA, Sample, Series, SubjectRecord,
 };
@@ -136,11 +136,11 @@ impl<'a> BenchRun<'a> {
 
 /// Summarises the samples of one series.
 fn sum_up(name: &str, about: &str, rounds: &Rounds) -> Series {
-    let of = |taken: &[Taken]| -> Vec<Sample> {
-        let mine = taken.iter().filter(|one| one.series == name);
+    let of = |samples: &[NamedSample]| -> Vec<Sample> {
+        let mine = samples.iter().filter(|one| one.series == name);
         mine.map(|one| one.sample.clone()).collect()
     };
-    let samples = of(&rounds.taken);
+    let samples = of(&rounds.samples);
     let times: Vec<f64> = samples.iter().map(|sample| sample.milliseconds).collect();
     let ran: Vec<f64> = samples.iter().filter_map(|sample| sample.ran).collect();
     let counters = samples.first().and_then(|sample| sample.counters.clone());

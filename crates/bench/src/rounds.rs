@@ -23,12 +23,12 @@ pub struct BenchTask<'a> {
     /// Whether to skip the task with a warning if the value it measures does not exist.
     pub optional: bool,
     /// Runs the task, and returns a sample for one or more series.
-    pub work: Box<dyn FnMut() -> Result<Vec<Taken>> + 'a>,
+    pub work: Box<dyn FnMut() -> Result<Vec<NamedSample>> + 'a>,
 }
 
 /// A sample and the name of its series.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Taken {
+pub struct NamedSample {
     pub series: String,
     pub sample: Sample,
 }
@@ -36,9 +36,9 @@ pub struct Taken {
 /// The samples of all rounds.
 #[derive(Debug, Default)]
 pub struct Rounds {
-    pub warmup: Vec<Taken>,
+    pub warmup: Vec<NamedSample>,
     /// Samples of the rounds after the warm-up.
-    pub taken: Vec<Taken>,
+    pub samples: Vec<NamedSample>,
     /// Whether the run was interrupted before it was complete.
     pub interrupted: bool,
     /// Messages about skipped tasks, with the reasons.
@@ -52,7 +52,7 @@ pub fn run(
     interrupts: &Interrupts,
     reporter: &Reporter,
 ) -> Result<Rounds> {
-    let mut course = Course {
+    let mut run = RunningRounds {
         rules,
         interrupts,
         reporter,
@@ -60,20 +60,20 @@ pub fn run(
         rounds: Rounds::default(),
         done: 0,
     };
-    let ended = course.run(tasks);
+    let ended = run.run(tasks);
     reporter.round(None);
     match ended {
-        Ok(()) => Ok(course.rounds),
+        Ok(()) => Ok(run.rounds),
         // Keep the samples from before the interrupt.
         Err(_) if interrupts.check().is_err() => {
-            course.rounds.interrupted = true;
-            Ok(course.rounds)
+            run.rounds.interrupted = true;
+            Ok(run.rounds)
         }
         Err(error) => Err(error),
     }
 }
 
-struct Course<'a> {
+struct RunningRounds<'a> {
     rules: Rules,
     interrupts: &'a Interrupts,
     reporter: &'a Reporter,
@@ -82,7 +82,7 @@ struct Course<'a> {
     done: u64,
 }
 
-impl Course<'_> {
+impl RunningRounds<'_> {
     fn run(&mut self, mut tasks: Vec<BenchTask<'_>>) -> Result<()> {
         for _ in 0..self.rules.warmup {
             self.round(&mut tasks, None)?;
@@ -120,8 +120,8 @@ impl Course<'_> {
             self.interrupts.check()?;
             let task = &mut tasks[index];
             self.tell(&task.name, count);
-            let taken = match (task.work)() {
-                Ok(taken) => taken,
+            let samples = match (task.work)() {
+                Ok(samples) => samples,
                 Err(error) if task.optional && is_absent(&error) => {
                     self.rounds
                         .left_out
@@ -133,11 +133,14 @@ impl Course<'_> {
             };
             self.done += 1;
             match number {
-                None => self.rounds.warmup.extend(taken),
-                Some(round) => self.rounds.taken.extend(taken.into_iter().map(|mut one| {
-                    one.sample.round = round;
-                    one
-                })),
+                None => self.rounds.warmup.extend(samples),
+                Some(round) => self
+                    .rounds
+                    .samples
+                    .extend(samples.into_iter().map(|mut one| {
+                        one.sample.round = round;
+                        one
+                    })),
             }
         }
         gone.sort_unstable();

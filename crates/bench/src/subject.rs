@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::error::BenchError;
-use super::rounds::{self, BenchTask, Rounds, Taken};
+use super::rounds::{self, BenchTask, NamedSample, Rounds};
 use super::samples::{FlakeRecord, Sample};
 use runtime_module_core::command::Rules;
 use runtime_module_core::host::Situation;
@@ -32,11 +32,11 @@ pub struct Subject<'a> {
     source: PlannedSource,
     situation: Situation,
     /// The reference from which the flake was locked, if its tree can change.
-    reference: Option<Changing>,
+    reference: Option<UnlockedReference>,
 }
 
 /// A reference whose tree can change at any time.
-struct Changing {
+struct UnlockedReference {
     reference: String,
     base: PathBuf,
     input_overrides: Vec<(String, String)>,
@@ -60,7 +60,7 @@ impl<'a> Subject<'a> {
             Err(Source::Flake(pin)) => (Pin::clone(pin), None),
             Ok(to_pin) => {
                 let pinned = locked(session, libnix, &to_pin)?;
-                let changing = to_pin.of.is_none().then(|| Changing {
+                let changing = to_pin.of.is_none().then(|| UnlockedReference {
                     reference: to_pin.reference.into(),
                     base: to_pin.base.into(),
                     input_overrides: to_pin.input_overrides.to_vec(),
@@ -125,7 +125,7 @@ impl<'a> Subject<'a> {
 
     /// Fails if the flake has changed since the start of the benchmark.
     pub fn is_still(&self) -> Result<()> {
-        let Some(Changing { reference, .. }) = &self.reference else {
+        let Some(UnlockedReference { reference, .. }) = &self.reference else {
             return Ok(());
         };
         let evaluation = self.evaluate(&[], Target::Source, None, reference)?;
@@ -204,11 +204,11 @@ pub struct Measurement {
 
 impl Measurement {
     /// Returns the samples: the first pass for the first series, the second pass for the second.
-    pub fn samples(&self, series: &[&str]) -> Vec<Taken> {
+    pub fn samples(&self, series: &[&str]) -> Vec<NamedSample> {
         let measured = &self.evaluated.measured;
         let pairs = series.iter().zip(&measured.passes).enumerate();
         pairs
-            .map(|(index, (name, pass))| Taken {
+            .map(|(index, (name, pass))| NamedSample {
                 series: (*name).to_string(),
                 sample: Sample {
                     // The process time covers all passes, so it is recorded only if there is a

@@ -64,7 +64,7 @@ pub fn draw(outcome: &BenchResult) -> Result<String> {
                 0.0..f64::from(rows.max(1)),
             )
             .map_err(plotting)?;
-        mesh(&mut chart, unit.name)?;
+        draw_axis(&mut chart, unit.name)?;
         for (index, one) in outcome.series.iter().enumerate() {
             row(&mut chart, one, f64::from(rows) - index as f64 - 0.5, &unit)?;
         }
@@ -74,7 +74,7 @@ pub fn draw(outcome: &BenchResult) -> Result<String> {
         }
         area.present().map_err(plotting)?;
     }
-    Ok(dressed(&text))
+    Ok(with_dark_colours(&text))
 }
 
 /// The unit of the axis.
@@ -126,7 +126,7 @@ fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
-fn mesh(chart: &mut Chart<'_, '_>, unit: &str) -> Result<()> {
+fn draw_axis(chart: &mut Chart<'_, '_>, unit: &str) -> Result<()> {
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -189,7 +189,7 @@ fn labels(area: &Area<'_>, one: &Series, y: u32) -> Result<()> {
 }
 
 /// Adds a style with the colours for dark pages.
-fn dressed(svg: &str) -> String {
+fn with_dark_colours(svg: &str) -> String {
     let mut style = String::from("<style>@media (prefers-color-scheme: dark) {");
     for ((RGBColor(r, g, b), dark), kind) in [PAGE, TEXT, FAINT, LINE, BOX, DOT, MEDIAN]
         .iter()

@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::error::BenchError;
-use super::ourselves::ourselves;
 use super::outcome::{About, BenchRun};
-use super::rounds::{self, BenchTask, Taken};
+use super::own_program::own_program;
+use super::rounds::{self, BenchTask, NamedSample};
 use super::samples::{BenchResult, Sample};
 use runtime_module_core::command::Rules;
 use runtime_module_core::command::ToggleBenchmark;
@@ -22,7 +22,7 @@ use runtime_module_core::timings::{Counters, Phase};
 use runtime_module_nix::session::NixSession;
 
 /// Time limit for a running toggle after an interrupt, and for the attempts to restore the machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const WAIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// Interval between attempts to restore the machine while another transaction holds the lock.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -30,25 +30,25 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Toggles the modules in rounds, then restores the machine.
 pub fn run(session: &NixSession, asked: &ToggleBenchmark, rules: Rules) -> Result<BenchResult> {
     let names = &asked.names;
-    let machine = BeforeToggle::look(session, asked)?;
+    let machine = BeforeToggle::read(session, asked)?;
     let run = BenchRun::begin(session, rules);
-    session.interrupts.be_patient(PATIENCE);
+    session.interrupts.extend_deadline(WAIT_LIMIT);
     let modules = names.join(" ");
-    session.say_at_exit(BenchError::InterruptedBeforeRestore { modules }.into());
+    session.print_at_exit(BenchError::InterruptedBeforeRestore { modules }.into());
     let count = Cell::new(0);
     let task = BenchTask {
         name: format!("{} and {}", machine.there, machine.back),
         optional: false,
         work: Box::new(|| {
-            let mut taken = machine.toggle(machine.there)?;
+            let mut samples = machine.toggle(machine.there)?;
             session.interrupts.check()?;
-            taken.extend(machine.toggle(machine.back)?);
+            samples.extend(machine.toggle(machine.back)?);
             count.set(count.get() + 1);
-            Ok(taken)
+            Ok(samples)
         }),
     };
     let rounds = rounds::run(vec![task], rules, &session.interrupts, &session.reporter);
-    let returned = machine.bring_back();
+    let returned = machine.restore();
     let rounds = match (rounds, returned) {
         (Ok(rounds), Ok(())) => rounds,
         (Err(error), Ok(())) => return Err(error),
@@ -102,7 +102,7 @@ struct BeforeToggle<'a> {
 }
 
 impl<'a> BeforeToggle<'a> {
-    fn look(session: &'a NixSession, asked: &'a ToggleBenchmark) -> Result<Self> {
+    fn read(session: &'a NixSession, asked: &'a ToggleBenchmark) -> Result<Self> {
         let names = &asked.names;
         if session.options.source.is_named() {
             return Err(BenchError::OtherSystemToggled.into());
@@ -133,12 +133,12 @@ impl<'a> BeforeToggle<'a> {
     }
 
     /// Runs one command, and returns how long each phase took.
-    fn toggle(&self, command: &'static str) -> Result<Vec<Taken>> {
+    fn toggle(&self, command: &'static str) -> Result<Vec<NamedSample>> {
         let document = self.carry_out(command)?;
         let counters: Option<Counters> = serde_json::from_value(document["counters"].clone()).ok();
         let phases = document["phases"].as_object().cloned().unwrap_or_default();
-        let taken = phases.iter().filter_map(|(phase, time)| {
-            Some(Taken {
+        let samples = phases.iter().filter_map(|(phase, time)| {
+            Some(NamedSample {
                 series: format!("{command}: {phase}"),
                 sample: Sample {
                     milliseconds: time.as_f64()?,
@@ -147,7 +147,7 @@ impl<'a> BeforeToggle<'a> {
                 },
             })
         });
-        Ok(taken.collect())
+        Ok(samples.collect())
     }
 
     fn carry_out(&self, command: &str) -> Result<Value> {
@@ -156,11 +156,11 @@ impl<'a> BeforeToggle<'a> {
         // The settle time is a configured wait, so it is not part of the measurement.
         let more = [&["--settle", "0"], cache].concat();
         let what = || format!("cannot {command} {}", self.names.join(", "));
-        ourselves(self.session, command, self.names, &more).with_context(what)
+        own_program(self.session, command, self.names, &more).with_context(what)
     }
 
     /// Restores the state of the machine from before the benchmark.
-    fn bring_back(&self) -> Result<()> {
+    fn restore(&self) -> Result<()> {
         let begun = Instant::now();
         loop {
             let now = self.session.host().situation()?;
@@ -179,7 +179,7 @@ impl<'a> BeforeToggle<'a> {
                     "the running system differs from the one before the benchmark"
                 )));
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > WAIT_LIMIT {
                 return Err(self.not_back(&anyhow::anyhow!("another transaction is still running")));
             }
             std::thread::sleep(AGAIN);

@@ -19,12 +19,6 @@ use crate::percent;
 use crate::record::{InputNode, Pin, Source, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
-/// The pattern in the schema for the values of `confirm`.
-const TIME: &str = "^([1-9][0-9]{0,3}(ms|s|m|h))+$";
-
-/// The pattern in the schema for the values of `settle`.
-const TIME_OR_ZERO: &str = "^(0|([1-9][0-9]{0,3}(ms|s|m|h))+)$";
-
 /// The content of the file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -46,15 +40,15 @@ pub struct Baked {
     /// The response to units that fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
-    /// The time that a change waits for its confirmation, such as `60s` or `1h30m`; null if changes
-    /// need no confirmation.
+    /// The time that a change waits for its confirmation, such as `60s` or `1h30m`; null or `0` if
+    /// changes need no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
-    #[schemars(with = "Option<String>", regex(pattern = TIME))]
+    #[schemars(with = "Option<String>", regex(pattern = duration::SYNTAX))]
     pub confirm: Option<Duration>,
     /// The time during which a change watches services that count as started at once, such as `3s`;
     /// `0` disables the watch.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
-    #[schemars(with = "String", regex(pattern = TIME_OR_ZERO), extend("default" = "3s"))]
+    #[schemars(with = "String", regex(pattern = duration::SYNTAX), extend("default" = "3s"))]
     pub settle: Duration,
     /// The program that gives root privileges for an activation.
     #[serde(default)]
@@ -223,7 +217,7 @@ fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, 
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
     };
-    duration::parse_configured(&text)
+    duration::parse(&text)
         .map(Some)
         .map_err(|why| de::Error::custom(format!("confirm is {text:?}: {why}")))
 }
@@ -232,14 +226,10 @@ fn default_settle() -> Duration {
     SETTLE
 }
 
-/// Reads the option `settle`, which can be `0`.
+/// Reads the option `settle`.
 fn settle_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    duration::parse_configured(&text)
-        .map_err(|why| de::Error::custom(format!("settle is {text:?}: {why}")))
+    duration::parse(&text).map_err(|why| de::Error::custom(format!("settle is {text:?}: {why}")))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const NEW: &str = ".new-";
 pub fn replace(path: &Path, bytes: &[u8], point: Point) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
-    sweep(folder);
+    remove_old_files(folder);
     let new = folder.join(format!("{NEW}{}", std::process::id()));
     let place = || {
         let mut file = OpenOptions::new()
@@ -33,7 +33,7 @@ pub fn replace(path: &Path, bytes: &[u8], point: Point) -> io::Result<()> {
 }
 
 /// Removes the temporary files of processes that have exited, and those with our own process ID.
-fn sweep(folder: &Path) {
+fn remove_old_files(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(writer) = name.to_str().and_then(|name| name.strip_prefix(NEW)) else {

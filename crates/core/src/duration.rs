@@ -3,20 +3,20 @@
 
 use std::time::Duration;
 
-/// The longest accepted duration. This limit ensures that the computation of a deadline cannot
-/// overflow.
-const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+/// The syntax of durations, as in `config.schema.json` and in the types of NixOS options. It limits
+/// the length of a duration, so that the computation of a deadline cannot overflow.
+pub const SYNTAX: &str = r"^([0-9]{1,8}(\.[0-9]{1,9})?|([0-9]{1,4}(ms|s|min|m|h|d)){1,6})$";
 
 /// Parses a duration. A plain number, with or without a fraction, is in seconds.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => humantime::parse_duration(text).ok(),
-    };
-    match parsed {
-        Some(duration) if duration <= LONGEST => Ok(duration),
-        Some(_) => Err("a duration can be at most 3650 days".into()),
-        None => Err("expected a duration such as 500ms, 30s, 5m or 1h30m".into()),
+    let expected = || "expected a duration such as 500ms, 30s, 5m or 1h30m".to_string();
+    if is_number(text) {
+        let seconds = text.parse().map_err(|_| expected())?;
+        return Duration::try_from_secs_f64(seconds).map_err(|_| expected());
+    }
+    match parts(text) {
+        Some(1..=6) => humantime::parse_duration(text).map_err(|_| expected()),
+        _ => Err(expected()),
     }
 }
 
@@ -28,30 +28,31 @@ pub fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a duration in the baked configuration. `config.schema.json` requires whole numbers of at
-/// most four digits, each with its unit.
-pub fn parse_configured(text: &str) -> Result<Duration, String> {
-    match has_units(text) {
-        true => parse(text),
-        false => Err("expected a duration such as 500ms, 30s, 5m or 1h30m".into()),
+/// Returns whether the text matches `[0-9]{1,8}(\.[0-9]{1,9})?`.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match text.split_once('.') {
+        None => digits(text, 8),
+        Some((whole, fraction)) => digits(whole, 8) && digits(fraction, 9),
     }
 }
 
-/// Returns whether the text matches `([1-9][0-9]{0,3}(ms|s|m|h))+`.
-fn has_units(text: &str) -> bool {
-    let mut rest = text;
+/// Returns how often the text repeats `[0-9]{1,4}(ms|s|min|m|h|d)`; `None` if it has anything else.
+fn parts(text: &str) -> Option<usize> {
+    let (mut rest, mut count) = (text, 0);
     while !rest.is_empty() {
         let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let digits = rest.len() - unit.len();
-        let next = ["ms", "s", "m", "h"]
-            .into_iter()
-            .find_map(|name| unit.strip_prefix(name));
-        match next.filter(|_| (1..=4).contains(&digits) && !rest.starts_with('0')) {
-            Some(next) => rest = next,
-            None => return false,
+        if !(1..=4).contains(&(rest.len() - unit.len())) {
+            return None;
         }
+        rest = ["ms", "s", "min", "m", "h", "d"]
+            .into_iter()
+            .find_map(|name| unit.strip_prefix(name))?;
+        count += 1;
     }
-    !text.is_empty()
+    Some(count)
 }
 
 #[cfg(test)]
@@ -90,7 +91,7 @@ mod tests {
             "inf",
             "1x",
             "s",
-            "3651d",
+            "10000d",
             "1e300",
             "99999999999999999999h",
         ] {
@@ -100,14 +101,38 @@ mod tests {
     }
 
     #[test]
-    fn configured_durations_need_units() {
-        assert_eq!(parse_configured("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(
-            parse_configured("5m500ms"),
-            Ok(Duration::from_millis(300_500))
-        );
-        for text in ["", "60", "0s", "10000s", "5d", "1.5m", "5m ", "s"] {
-            assert!(parse_configured(text).is_err(), "{text}");
+    fn parser_agrees_with_the_documented_syntax() {
+        let syntax = regex::Regex::new(SYNTAX).expect("a regular expression");
+        let pieces = [
+            "",
+            "0",
+            "7",
+            "12",
+            "9999",
+            "10000",
+            "12345678",
+            "123456789",
+            ".",
+            "ms",
+            "s",
+            "min",
+            "m",
+            "h",
+            "d",
+            "w",
+            " ",
+            "-",
+        ];
+        for a in pieces {
+            for b in pieces {
+                for c in pieces {
+                    for d in pieces {
+                        let text = [a, b, c, d].concat();
+                        assert_eq!(parse(&text).is_ok(), syntax.is_match(&text), "{text:?}");
+                    }
+                }
+            }
         }
+        assert!(parse("1d1d1d1d1d1d1d").is_err());
     }
 }

@@ -51,7 +51,7 @@ struct Inner {
     next: AtomicU64,
     actions: Mutex<Vec<(u64, InterruptAction)>>,
     /// The time in milliseconds that the run may take to end, if it needs more than [`GRACE`].
-    patience: AtomicU64,
+    limit: AtomicU64,
     /// The action that restores the terminal and prints a message before an early exit.
     at_exit: Mutex<Option<AtExit>>,
 }
@@ -97,9 +97,9 @@ impl Interrupts {
 
     /// Extends the time that the run may take to end after an interrupt, for work that must be
     /// finished. A second interrupt still exits immediately.
-    pub fn be_patient(&self, patience: Duration) {
-        let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        self.0.patience.store(milliseconds, Ordering::SeqCst);
+    pub fn extend_deadline(&self, limit: Duration) {
+        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.0.limit.store(milliseconds, Ordering::SeqCst);
     }
 
     /// Detaches the run: from now on, an interrupt only exits this process, and the activation
@@ -155,8 +155,8 @@ impl Inner {
         if self.advance(stage::RUNNING, stage::INTERRUPTED) {
             let inner = self.clone();
             std::thread::spawn(move || {
-                let patience = Duration::from_millis(inner.patience.load(Ordering::SeqCst));
-                std::thread::sleep(GRACE.max(patience));
+                let limit = Duration::from_millis(inner.limit.load(Ordering::SeqCst));
+                std::thread::sleep(GRACE.max(limit));
                 inner.exit(stage::INTERRUPTED, Exit::Interrupted);
             });
             let actions: Vec<InterruptAction> = lock(&self.actions)

@@ -20,7 +20,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn light() -> Result<PathBuf> {
     let own = own()?;
     Ok(match own.ends_with(FULL) {
-        true => beside(&own, "bin", LIGHT),
+        true => installed_program(&own, "bin", LIGHT),
         false => own,
     })
 }
@@ -30,7 +30,7 @@ pub fn full() -> Result<PathBuf> {
     let own = own()?;
     Ok(match own.ends_with(FULL) {
         true => own,
-        false => beside(&own, "libexec", FULL),
+        false => installed_program(&own, "libexec", FULL),
     })
 }
 
@@ -41,7 +41,7 @@ fn own() -> Result<PathBuf> {
 /// Returns `../FOLDER/NAME` relative to the folder of `own`, which is the location in an installed
 /// package. If this file does not exist, returns `NAME` in the folder of `own`, which is the
 /// location in cargo's build directory.
-fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
+fn installed_program(own: &Path, folder: &str, name: &str) -> PathBuf {
     let here = own.parent().unwrap_or(Path::new("/"));
     let installed = here.parent().map(|up| up.join(folder).join(name));
     let installed = installed.filter(|path| path.exists());
@@ -87,10 +87,13 @@ mod tests {
             std::fs::create_dir(at(folder)).expect("a folder");
         }
         let own = at("bin/runtime-module");
-        assert_eq!(beside(&own, "libexec", FULL), at("bin/runtime-module-nix"));
+        assert_eq!(
+            installed_program(&own, "libexec", FULL),
+            at("bin/runtime-module-nix")
+        );
         std::fs::write(at("libexec/runtime-module-nix"), "").expect("written");
         assert_eq!(
-            beside(&own, "libexec", FULL),
+            installed_program(&own, "libexec", FULL),
             at("libexec/runtime-module-nix")
         );
     }

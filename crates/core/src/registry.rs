@@ -107,7 +107,7 @@ fn first_comment(file: &Path) -> Option<String> {
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
     let mut close: Vec<(f64, &str)> = known
         .into_iter()
-        .map(|other| (closeness(name, other), other.as_str()))
+        .map(|other| (similarity(name, other), other.as_str()))
         .filter(|(closeness, _)| *closeness >= CLOSE)
         .collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -118,7 +118,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> V
         .collect()
 }
 
-fn closeness(a: &str, b: &str) -> f64 {
+fn similarity(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     // Treat a substring like a spelling mistake: `gimp` matches `rt.gimp`.
     if a.len() > 2 && b.contains(&a) {

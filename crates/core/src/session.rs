@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::complaint::complain;
 use crate::error::{Failed, ProgramError};
+use crate::error_output::print_error;
 use crate::host::LocalHost;
 use crate::interrupt::{Exit, Interrupts};
 use crate::locations::Locations;
@@ -39,7 +39,7 @@ impl Session {
         let json = options.json;
         interrupts.at_exit(move |why| {
             terminal.finish();
-            complain(&interrupted(why).into(), json);
+            print_error(&interrupted(why).into(), json);
         });
         Ok(Self {
             locations: locations(&options, &environment)?,
@@ -57,12 +57,12 @@ impl Session {
     }
 
     /// Replaces the message that is printed on an early exit.
-    pub fn say_at_exit(&self, words: Failed) {
+    pub fn print_at_exit(&self, words: Failed) {
         let terminal = self.reporter.clone();
         let json = self.options.json;
         self.interrupts.at_exit(move |_| {
             terminal.finish();
-            complain(&words.clone().into(), json);
+            print_error(&words.clone().into(), json);
         });
     }
 }

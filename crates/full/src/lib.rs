@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime_module_core::cli::{self, Invocation, Task};
-use runtime_module_core::complaint::complain;
+use runtime_module_core::error_output::print_error;
 use runtime_module_core::fault;
 use runtime_module_core::programs::check_caller;
 use runtime_module_core::role::Role;
@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
     let json = invocation.options.json;
     match run(invocation) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(complain(&error, json)),
+        Err(error) => ExitCode::from(print_error(&error, json)),
     }
 }
 

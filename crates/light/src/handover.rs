@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use runtime_module_core::command::LibnixCommand;
 use runtime_module_core::error::ProgramError;
 use runtime_module_core::host::Situation;
-use runtime_module_core::pipeline::{Keeper, Stages, System, known};
-use runtime_module_core::plan::{Decision, Goal, Intent, Plan, decide};
+use runtime_module_core::pipeline::{Stages, System, SystemStore, known};
+use runtime_module_core::plan::{Goal, Intent, Needs, Plan};
 use runtime_module_core::programs;
 use runtime_module_core::registry::Registered;
 use runtime_module_core::session::Session;
@@ -43,16 +43,12 @@ impl Handover<'_> {
 }
 
 impl Stages for Handover<'_> {
-    fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()> {
-        let Session { options, here, .. } = self.0;
-        let needs_libnix = intent.options.ask || !intent.options.prefetch.is_empty();
-        let is_known = match decide(intent, situation, &options.source, here) {
-            Ok(Decision::Do(plan)) => matches!(plan.goal, Goal::Known(_)),
-            // The pipeline makes the same decision and reports the result.
-            Ok(Decision::Nothing(_)) | Err(_) => true,
-        };
-        let is_local = LocalStore::of(options.store.as_deref()).is_ok();
-        match is_known && is_local && !needs_libnix {
+    fn prepare(&self, intent: &Intent, needs: &Needs) -> Result<()> {
+        let needs_libnix = *needs == Needs::Evaluation
+            || intent.options.ask
+            || !intent.options.prefetch.is_empty();
+        let is_local = LocalStore::of(self.0.options.store.as_deref()).is_ok();
+        match is_local && !needs_libnix {
             true => Ok(()),
             false => Err(self.hand_over()),
         }
@@ -82,7 +78,7 @@ impl Stages for Handover<'_> {
 /// the activator adds a GC root for the system and then checks that the system is valid.
 struct OnDisk(LocalStore);
 
-impl Keeper for OnDisk {
+impl SystemStore for OnDisk {
     fn is_valid(&self, path: &str) -> Result<bool> {
         Ok(self.real_path(path)?.symlink_metadata().is_ok())
     }

@@ -23,7 +23,7 @@ use anyhow::Result;
 use handover::{Handover, hand_over};
 use runtime_module_core::cli::{self, Invocation, Task};
 use runtime_module_core::command::Command;
-use runtime_module_core::complaint::complain;
+use runtime_module_core::error_output::print_error;
 use runtime_module_core::locations::Locations;
 use runtime_module_core::options::{Environment, Options};
 use runtime_module_core::plan::agree;
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     let json = invocation.options.json;
     match run(invocation) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(complain(&error, json)),
+        Err(error) => ExitCode::from(print_error(&error, json)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use runtime_module_core::activation::Errand;
+use runtime_module_core::activation::ActivatorTask;
 use runtime_module_core::fault::{self, Point};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::pipeline::{self, Stages, Waits, end_transaction};
@@ -49,10 +49,10 @@ pub(crate) fn end(
     session: &Session,
     command: &'static str,
     purpose: &str,
-    errand: Errand,
+    task: ActivatorTask,
     waits: Waits,
 ) -> Result<()> {
-    let activation = end_transaction(session, purpose, errand, waits)?;
+    let activation = end_transaction(session, purpose, task, waits)?;
     let situation = session.host().situation()?;
     EndReport::new(command, situation.active().to_vec(), activation).print(session)
 }

@@ -33,10 +33,10 @@ pub struct Reader {
     /// Path of the file below the machine's root; `None` for messages.
     pub file: Option<&'static str>,
     /// Path and content of another file, without which this one would be ignored.
-    pub beside: Option<(&'static str, &'static str)>,
+    pub companion: Option<(&'static str, &'static str)>,
     /// Turns the bytes into the content of the file. For files with checksums, it adds the
     /// checksum, which a fuzzer would never guess.
-    pub dress: fn(&[u8]) -> Vec<u8>,
+    pub encode: fn(&[u8]) -> Vec<u8>,
     /// Reads the file below the machine's root, or the message.
     pub read: fn(&Path, &[u8]),
 }
@@ -46,12 +46,12 @@ pub const READERS: [Reader; 26] = [
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
     file("history", "run/runtime-modules/history", history),
     Reader {
-        dress: record,
+        encode: record,
         ..file("history-record", "run/runtime-modules/history", history)
     },
     file("overrides", "run/runtime-modules/overrides", overrides),
     Reader {
-        dress: record,
+        encode: record,
         ..file(
             "overrides-record",
             "run/runtime-modules/overrides",
@@ -61,7 +61,7 @@ pub const READERS: [Reader; 26] = [
     file("config", "etc/runtime-modules/config.json", config),
     file("estimate", "cache/estimates/box-08a9483a.json", estimate),
     Reader {
-        dress: summed,
+        encode: summed,
         ..file("result", "cache/results/a-b.json", results)
     },
     message("greeting", |_, bytes| messages::<Greeting>(bytes)),
@@ -77,7 +77,7 @@ pub const READERS: [Reader; 26] = [
     message("activator-answer", |_, bytes| {
         messages::<activation::ActivationMessage>(bytes)
     }),
-    file("outcome", "run/runtime-modules/log/1-1.outcome", told),
+    file("outcome", "run/runtime-modules/log/1-1.outcome", report),
     message("switch-output", |_, bytes| {
         activation::read_switch_output(bytes)
     }),
@@ -86,9 +86,11 @@ pub const READERS: [Reader; 26] = [
     file("holder", "run/runtime-modules/holder", who_holds),
     message("locks", |_, bytes| locks(bytes)),
     message("template-request", |_, bytes| messages::<pool::Ask>(bytes)),
-    message("template-answer", |_, bytes| messages::<pool::Say>(bytes)),
+    message("template-answer", |_, bytes| {
+        messages::<pool::TemplateMessage>(bytes)
+    }),
     Reader {
-        beside: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
+        companion: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
         ..file(
             "modules-load",
             "system/etc/modules-load.d/nixos.conf",
@@ -102,7 +104,7 @@ pub const READERS: [Reader; 26] = [
         has_files,
     ),
     Reader {
-        beside: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
+        companion: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
         ..file(
             "modules-alias",
             "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.alias",
@@ -118,8 +120,8 @@ const fn file(name: &'static str, file: &'static str, read: fn(&Path, &[u8])) ->
     Reader {
         name,
         file: Some(file),
-        beside: None,
-        dress: <[u8]>::to_vec,
+        companion: None,
+        encode: <[u8]>::to_vec,
         read,
     }
 }
@@ -128,8 +130,8 @@ const fn message(name: &'static str, read: fn(&Path, &[u8])) -> Reader {
     Reader {
         name,
         file: None,
-        beside: None,
-        dress: <[u8]>::to_vec,
+        companion: None,
+        encode: <[u8]>::to_vec,
         read,
     }
 }
@@ -157,8 +159,8 @@ fn history(root: &Path, _: &[u8]) {
     }
     // Each record gives at most three lines: description, system and phases.
     let lines = 3 * entries.len() + 1;
-    let told = history_in_words(entries, Some("/nix/store/a"));
-    assert!(told.lines().count() <= lines, "{told}");
+    let report = history_in_words(entries, Some("/nix/store/a"));
+    assert!(report.lines().count() <= lines, "{report}");
 }
 
 /// Reads the history of overrides, and restores each of its generations.
@@ -190,9 +192,9 @@ fn record(json: &[u8]) -> Vec<u8> {
     [head.as_bytes(), json, b"\n"].concat()
 }
 
-fn told(root: &Path, _: &[u8]) {
-    if let Ok(Some(told)) = outcome::<activation::ActivationMessage>(&locations(root), "1-1") {
-        let sent = serde_json::to_vec(&told).expect("an answer that was read can be written");
+fn report(root: &Path, _: &[u8]) {
+    if let Ok(Some(report)) = outcome::<activation::ActivationMessage>(&locations(root), "1-1") {
+        let sent = serde_json::to_vec(&report).expect("an answer that was read can be written");
         messages::<activation::ActivationMessage>(&[&sent[..], b"\n"].concat());
     }
 }
@@ -241,11 +243,11 @@ fn locks(bytes: &[u8]) {
     let all = |list: &str| process_locking_in(list, |_| true);
     assert_eq!(process_locking_in(&list, |_| false), None);
     let found = all(&list);
-    let told = |process: u32| {
+    let report = |process: u32| {
         list.split_whitespace()
             .any(|word| word.parse() == Ok(process))
     };
-    assert!(found.is_none_or(told), "{found:?}");
+    assert!(found.is_none_or(report), "{found:?}");
     // Other kinds of locks, and waiting ones, do not count. The first held lock counts.
     let others = "1: POSIX  ADVISORY  WRITE 11 fe:00:7 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 12 fe:00:7 0 EOF\n";
     assert_eq!(all(&format!("{others}{list}")), found);
@@ -282,7 +284,7 @@ fn to_load(root: &Path, bytes: &[u8]) {
     let missed = missed(root, &Profile::of(&root.join("system")));
     assert_eq!(missed.is_none(), lacking.is_empty(), "{missed:?}");
     for name in lacking {
-        assert!(missed.as_ref().is_some_and(|told| told.contains(name)));
+        assert!(missed.as_ref().is_some_and(|report| report.contains(name)));
     }
 }
 

@@ -32,7 +32,7 @@ pub mod worker;
 
 // Import the modules of the shared crate, so that paths such as `crate::error` work in this crate.
 use runtime_module_core::{
-    activation, attributes, cache_files, choice, clock, complaint, estimate, facts, fault, host,
+    activation, attributes, cache_files, choice, clock, error_output, estimate, facts, fault, host,
     input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
     percent, plan, progress, quoting, record, reference, registry, timings,
 };
@@ -47,5 +47,5 @@ pub const VERSION: &str = concat!(
 
 /// Returns the exit code of a forked process. If its work failed, prints the error.
 fn end_of_role(ended: anyhow::Result<()>) -> u8 {
-    ended.map_or_else(|error| complaint::complain(&error, false), |()| 0)
+    ended.map_or_else(|error| error_output::print_error(&error, false), |()| 0)
 }

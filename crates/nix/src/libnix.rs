@@ -16,7 +16,7 @@ use crate::error::LibnixError;
 use open_store::open_store;
 use thread::on_evaluation_thread;
 
-pub use evaluator::{Argument, Beside, Evaluator, Expression, Outputs, Value};
+pub use evaluator::{Argument, Evaluator, Expression, ExternalValue, Outputs, Value};
 pub use open_store::daemon_hint;
 pub use settings::{Settings, libnix_version, system};
 pub use store::Store;

@@ -11,7 +11,7 @@ use crate::libnix::{Settings, start_git};
 use crate::options::{ChangeOptions, Environment, Options, StopAfter};
 
 /// The verbosity at which libnix reports which files it evaluates.
-const TALKATIVE: u8 = 4;
+const VERBOSITY_WITH_FILES: u8 = 4;
 
 /// The context of a command that may evaluate.
 pub struct NixSession {
@@ -117,7 +117,7 @@ pub fn evaluation_settings(
         options,
         environment,
         allow_import_from_derivation,
-        TALKATIVE,
+        VERBOSITY_WITH_FILES,
     )
 }
 

@@ -149,7 +149,7 @@ impl EvaluatorProcess {
     }
 
     /// Closes the connection, so that the evaluator exits.
-    pub fn hang_up(&self) {
+    pub fn disconnect(&self) {
         // The evaluator may have exited already.
         let _ = self.requests.shutdown(std::net::Shutdown::Both);
     }
@@ -157,7 +157,7 @@ impl EvaluatorProcess {
     /// Waits for the evaluator to exit. Returns its status and its output on stdout (counters) and
     /// stderr.
     pub fn finish(self) -> Result<EvaluatorExit> {
-        self.hang_up();
+        self.disconnect();
         let status = waitpid(self.pid, None).context("cannot wait for the evaluator")?;
         let [stdout, stderr] = self.outputs.map(|thread| {
             let bytes = thread.join().unwrap_or_default();
@@ -172,7 +172,7 @@ impl EvaluatorProcess {
 }
 
 /// Runs our own executable with these arguments, as a user would. Does not show its stderr.
-pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
+pub fn run_own_program(arguments: &[String]) -> Result<Output> {
     Command::new(std::env::current_exe().context("cannot find our own executable")?)
         .args(arguments)
         // The process stays in our process group, so that a password prompt can read from the

@@ -12,10 +12,10 @@ use anyhow::Result;
 
 use super::confirm::{TimerPhase, arm};
 use super::log::Log;
-use super::relay::deaf;
+use super::relay::catch_signals;
 use super::rooting::{release, root};
 use super::transaction::RunningTransaction;
-use super::{Activated, ActivationMessage, Change, Errand, Request, preflight, recovery};
+use super::{Activated, ActivationMessage, ActivatorTask, Change, Request, preflight, recovery};
 use crate::choice::Allow;
 use crate::clock::now;
 use crate::error::{PreflightError, describe};
@@ -33,7 +33,7 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
     // In a unit, `setsid` fails, because systemd has already started the process in its own
     // session. This failure is harmless.
     let _ = unix::unistd::setsid();
-    let _deaf = deaf()?;
+    let _deaf = catch_signals()?;
     let request: Request = take_over(locations, name)?;
     fault::arm(request.fault.as_deref())?;
     let mut log = Log::open(locations.log(name))?;
@@ -61,14 +61,14 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     let state = LocalHost::new(locations).state()?;
     // Refuse a change early if the history cannot be read. `recover` and `confirm` must work even
     // then.
-    if matches!(request.errand, Errand::Change(_)) {
+    if matches!(request.task, ActivatorTask::Change(_)) {
         LocalHost::new(locations).history()?;
     }
     let work = RunningTransaction::new(request, locations, log, state);
-    match &request.errand {
-        Errand::Change(change) => begin(work, change),
-        Errand::Recover { finish } => recovery::recover(work, *finish),
-        Errand::Confirm => recovery::confirm(work),
+    match &request.task {
+        ActivatorTask::Change(change) => begin(work, change),
+        ActivatorTask::Recover { finish } => recovery::recover(work, *finish),
+        ActivatorTask::Confirm => recovery::confirm(work),
     }
 }
 

@@ -97,15 +97,15 @@ mod tests {
             state: state.cloned(),
             command: None,
         };
-        let said = |problem| cause(&unwell(problem, Some(&state)));
+        let output = |problem| cause(&unwell(problem, Some(&state)));
         let protocol = "the process exited before it was ready (Type=notify)";
-        assert_eq!(said(UnitProblem::Failed).as_deref(), Some(protocol));
+        assert_eq!(output(UnitProblem::Failed).as_deref(), Some(protocol));
         assert_eq!(
-            said(UnitProblem::Restarting),
+            output(UnitProblem::Restarting),
             Some(format!("{protocol}; systemd is restarting the unit"))
         );
         assert_eq!(
-            said(UnitProblem::Starting).as_deref(),
+            output(UnitProblem::Starting).as_deref(),
             Some("its start job has not finished")
         );
         assert_eq!(cause(&unwell(UnitProblem::Failed, None)), None);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{Activated, ActivationMessage, Errand, Request, elevation, log};
+use super::{Activated, ActivationMessage, ActivatorTask, Request, elevation, log};
 use crate::choice::Elevate;
 use crate::error::{ElevationError, TransactionError};
 use crate::fault::{Point, step};
@@ -143,7 +143,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
         } else if still.elapsed() >= TO_BEGIN[1] {
             return;
         }
-        std::thread::sleep(log::GLANCE);
+        std::thread::sleep(log::POLL_INTERVAL);
     }
 }
 
@@ -194,8 +194,8 @@ fn unrecorded(
     let not_started = || TransactionError::NotStarted {
         log: log.display().to_string(),
     };
-    match &request.errand {
-        Errand::Change(change) => {
+    match &request.task {
+        ActivatorTask::Change(change) => {
             let is_it = |pending: &&Pending| pending.transaction == request.transaction;
             match pending.filter(is_it) {
                 Some(pending) => interrupted(pending, state.revision, log),
@@ -213,12 +213,14 @@ fn unrecorded(
                 None => Err(TransactionError::ResultLost),
             }
         }
-        Errand::Recover { .. } => Err(match pending.map(|pending| pending.step) {
+        ActivatorTask::Recover { .. } => Err(match pending.map(|pending| pending.step) {
             Some(Step::Checking | Step::Confirming) => not_started(),
             Some(step) => TransactionError::DiedDuringChange { step: step.words() },
             None => TransactionError::ResultLost,
         }),
-        Errand::Confirm => Err(pending.map_or(TransactionError::ResultLost, |_| not_started())),
+        ActivatorTask::Confirm => {
+            Err(pending.map_or(TransactionError::ResultLost, |_| not_started()))
+        }
     }
 }
 

@@ -76,8 +76,9 @@ pub(super) fn arm(
         transaction,
     ];
     let arguments: Vec<&str> = arguments.into_iter().chain(armed.argument()).collect();
-    let said = systemd::ask("systemd-run", &arguments);
-    said.map(drop)
+    let output = systemd::ask("systemd-run", &arguments);
+    output
+        .map(drop)
         .map_err(|reason| TransactionError::TimerNotArmed { reason }.into())
 }
 

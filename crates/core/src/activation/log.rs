@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use crate::record::{open_log, remark};
 
 /// The interval between two reads of a log.
-pub(super) const GLANCE: Duration = Duration::from_millis(20);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A log that this process writes.
 pub(super) struct Log {
@@ -69,7 +69,7 @@ impl Log {
                 if thread.is_finished() {
                     return;
                 }
-                std::thread::sleep(GLANCE / 4);
+                std::thread::sleep(POLL_INTERVAL / 4);
             }
         }
     }
@@ -88,7 +88,7 @@ fn copy(mut tail: Tail, end: &AtomicBool) {
         if last {
             return;
         }
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 

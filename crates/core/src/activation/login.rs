@@ -20,7 +20,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Reads the current values.
-    pub(super) fn look(locations: &Locations) -> Self {
+    pub(super) fn read(locations: &Locations) -> Self {
         let etc = locations.root().join("etc");
         let read = |name: &str| fs::read_to_string(etc.join(name)).ok();
         Self {
@@ -32,8 +32,8 @@ impl Sessions {
     /// Returns warnings about the group memberships that were added and the session variables that
     /// changed since these values were read.
     pub(super) fn compare(&self, locations: &Locations) -> Vec<String> {
-        let now = Self::look(locations);
-        let mut said = Vec::new();
+        let now = Self::read(locations);
+        let mut notes = Vec::new();
         for (user, groups) in &now.groups {
             let before = self.groups.get(user);
             let new: Vec<&str> = groups
@@ -44,16 +44,16 @@ impl Sessions {
             // A user who cannot log in, such as a service user, has no session.
             if !new.is_empty() && has_session(user, locations) {
                 let groups = if new.len() == 1 { "group" } else { "groups" };
-                said.push(format!(
+                notes.push(format!(
                     "{user} was added to {groups} {}; log in again for this to take effect",
                     new.join(", ")
                 ));
             }
         }
         if self.variables != now.variables {
-            said.push("session variables changed; log in again for this to take effect".into());
+            notes.push("session variables changed; log in again for this to take effect".into());
         }
-        said
+        notes
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn new_group_warns_users_but_not_services() {
         let (dir, locations) = machine("users:x:100:ann\n", "A=1\n");
-        let before = Sessions::look(&locations);
+        let before = Sessions::read(&locations);
         assert!(before.compare(&locations).is_empty());
         let etc = dir.path().join("etc");
         fs::write(etc.join("group"), "users:x:100:ann\ndocker:x:5:ann,d\n").expect("group");

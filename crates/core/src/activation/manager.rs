@@ -126,7 +126,7 @@ impl Manager {
 
     /// Returns the units of the types in [`KINDS`] that are not inactive, all failed units, and all
     /// units that have a job.
-    fn look(&self) -> Result<Vec<UnitState>, String> {
+    fn states(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
         let (up, failed) = std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ impl Manager {
     }
 
     /// Returns the state of these units, including inactive ones.
-    fn look_at(&self, names: &[&str]) -> Vec<UnitState> {
+    fn states_of(&self, names: &[&str]) -> Vec<UnitState> {
         let text = self.show(PROPERTIES, names).unwrap_or_default();
         let mut units = UnitState::read_all(&text);
         if !units.is_empty() {
@@ -189,17 +189,17 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, Strin
         .unwrap_or_else(|_| Err("the thread panicked".into()))
 }
 
-/// Returns the units of all managers (see [`Manager::look`]). Skips managers that do not answer.
-pub(super) fn look() -> States {
+/// Returns the units of all managers (see [`Manager::states`]). Skips managers that do not answer.
+pub(super) fn states() -> States {
     let managers = Manager::all();
     std::thread::scope(|scope| {
-        let looks: Vec<_> = managers
+        let queries: Vec<_> = managers
             .iter()
-            .map(|manager| (manager, scope.spawn(|| manager.look())))
+            .map(|manager| (manager, scope.spawn(|| manager.states())))
             .collect();
         let mut states = States::new();
-        for (manager, look) in looks {
-            let units = joined(look).unwrap_or_default();
+        for (manager, query) in queries {
+            let units = joined(query).unwrap_or_default();
             states.extend(keyed(manager, units));
         }
         states
@@ -207,14 +207,14 @@ pub(super) fn look() -> States {
 }
 
 /// Returns the current state of these units.
-pub(super) fn look_at(ids: &[UnitId]) -> States {
+pub(super) fn states_of(ids: &[UnitId]) -> States {
     let mut names: BTreeMap<&Manager, Vec<&str>> = BTreeMap::new();
     for id in ids {
         names.entry(&id.manager).or_default().push(&id.name);
     }
     names
         .into_iter()
-        .flat_map(|(manager, names)| keyed(manager, manager.look_at(&names)))
+        .flat_map(|(manager, names)| keyed(manager, manager.states_of(&names)))
         .collect()
 }
 

@@ -76,7 +76,7 @@ pub struct Request {
     #[serde(default = "default_settle")]
     pub settle: u64,
     /// The task to carry out.
-    pub errand: Errand,
+    pub task: ActivatorTask,
     /// The fault to inject, in tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -88,8 +88,8 @@ fn default_settle() -> u64 {
 
 /// A task for the activator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "errand", rename_all = "kebab-case")]
-pub enum Errand {
+#[serde(tag = "task", rename_all = "kebab-case")]
+pub enum ActivatorTask {
     /// Activate another system.
     Change(Box<Change>),
     /// End a transaction that was interrupted or has not been confirmed yet.

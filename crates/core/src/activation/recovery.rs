@@ -10,12 +10,12 @@ use anyhow::Result;
 use super::commit::entry as record;
 use super::confirm::{TimerPhase, disarm};
 use super::log::Log;
-use super::relay::deaf;
+use super::relay::catch_signals;
 use super::rooting::{release, root_ourselves};
 use super::switch::Verdict;
 use super::transaction::RunningTransaction;
 use super::verify::Verification;
-use super::{Activated, Errand, Request, outcome};
+use super::{Activated, ActivatorTask, Request, outcome};
 use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
 use crate::host::LocalHost;
@@ -27,7 +27,7 @@ use crate::record::{
 use crate::store::LocalStore;
 
 /// The maximum time that an automatic rollback waits for another transaction or switch to end.
-const PATIENCE: Duration = Duration::from_secs(600);
+const WAIT_LIMIT: Duration = Duration::from_secs(600);
 
 /// The delay before the next attempt if another switch got the lock first.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -212,9 +212,9 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         return Err(TransactionError::InvalidName { name: name.into() }.into());
     }
     let _ = unix::unistd::setsid();
-    let _deaf = deaf()?;
+    let _deaf = catch_signals()?;
     std::thread::sleep(wait);
-    let _held = hold(locations, "roll back the unconfirmed change", PATIENCE)?;
+    let _held = hold(locations, "roll back the unconfirmed change", WAIT_LIMIT)?;
     let state = LocalHost::new(locations).state()?;
     let runs = LocalHost::new(locations).running();
     let Some(pending) = state.unended(runs.as_deref()).cloned() else {
@@ -241,7 +241,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
         purpose: pending.purpose.clone(),
         wait: 0,
         settle: 0,
-        errand: Errand::Recover { finish: false },
+        task: ActivatorTask::Recover { finish: false },
         fault: None,
     };
     let path: PathBuf = locations.log(&request.transaction);
@@ -290,7 +290,7 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
     loop {
         // If the external switch does not end in time, our own switch changes nothing, because the
         // external switch holds the lock.
-        let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
+        let _ = no_foreign_switch(work.locations, &work.request.purpose, WAIT_LIMIT);
         // The external switch may have activated another system, which a rollback would replace.
         let runs = work.host().running();
         if work.state.unended(runs.as_deref()).is_none() {
@@ -298,7 +298,7 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
         }
         work.advance(Step::Returning);
         let verification = work.switch_to(from, Point::Return);
-        if !verification.locked_out || begun.elapsed() >= PATIENCE {
+        if !verification.locked_out || begun.elapsed() >= WAIT_LIMIT {
             return verification;
         }
         std::thread::sleep(AGAIN);
@@ -309,11 +309,12 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
 /// rollback of the change would undo that switch.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
     // If one of our transactions is running, the switch is part of that transaction.
-    if !locations.state().exists() || LocalHost::new(locations).lock_holder().is_some() {
+    let host = LocalHost::new(locations);
+    if !host.has_state() || host.lock_holder().is_some() {
         return Ok(());
     }
     let _held = hold(locations, "record an external switch", Duration::ZERO)?;
-    let mut state = LocalHost::new(locations).state()?;
+    let mut state = host.state()?;
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::client::aftermath;
-use super::log::{GLANCE, Tail};
+use super::log::{POLL_INTERVAL, Tail};
 use super::{ActivationMessage, Request, unit};
 use crate::error::{TransactionError, describe};
 use crate::fault::{self, Point, step};
@@ -31,7 +31,7 @@ pub fn run() -> Result<()> {
 /// Catches the signals by which a terminal or an elevation program would end this process. Installs
 /// handlers instead of ignoring these signals, because the switch program would inherit ignored
 /// signals, but does not inherit handlers.
-pub(super) fn deaf() -> Result<Signals> {
+pub(super) fn catch_signals() -> Result<Signals> {
     Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
 }
 
@@ -47,8 +47,8 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
         Err(error) => return Err(error),
     };
     fault::arm(request.fault.as_deref())?;
-    let _deaf = deaf()?;
-    let gone = hung_up(from);
+    let _deaf = catch_signals()?;
+    let gone = watch_connection(from);
     let answer = match relay(&request, &gone, |line| {
         send(&mut to, &ActivationMessage::Line { line })
     }) {
@@ -64,7 +64,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
 }
 
 /// Returns a flag that is set when the client disconnects.
-fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
+fn watch_connection(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
     let gone = Arc::new(AtomicBool::new(false));
     let flag = gone.clone();
     std::thread::spawn(move || {
@@ -141,6 +141,6 @@ fn follow(
         if gone.load(Ordering::SeqCst) {
             return Ok(None);
         }
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -21,7 +21,7 @@ use unix::sys::wait::{Id, WaitPidFlag, waitid};
 use unix::unistd::Pid;
 
 use super::environment::PATH;
-use super::log::{GLANCE, Log, Tail};
+use super::log::{Log, POLL_INTERVAL, Tail};
 use super::systemd::is_name;
 use crate::error::{Message as _, SwitchError};
 use crate::locations::Locations;
@@ -152,7 +152,7 @@ impl<'a> SwitchProgram<'a> {
                 None if !reading.begun && gives_up(&mut child, self.locations) => {
                     return Ok(reading.locked_out());
                 }
-                None => std::thread::sleep(GLANCE),
+                None => std::thread::sleep(POLL_INTERVAL),
             }
         }
     }

@@ -13,7 +13,7 @@ use super::environment::PATH;
 use crate::locations::Locations;
 
 /// The time limit of each call, so that a manager that does not answer cannot block a transaction.
-const PATIENCE: Duration = Duration::from_secs(20);
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns whether systemd is running on this machine. Returns false if the machine's root is a
 /// test directory.
@@ -22,7 +22,7 @@ pub(super) fn runs(locations: &Locations) -> bool {
 }
 
 /// The interval at which to check whether the boot has finished.
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Waits until the boot has started all its units, but at most for `patience`. Without this wait, a
 /// unit that fails during boot would look like a failure of the switch. Returns false if the boot
@@ -31,9 +31,9 @@ const GLANCE: Duration = Duration::from_millis(500);
 /// If the boot waited for the unit that calls this function, both would wait forever. So the boot
 /// service has the type `exec` (`nixos/runtime-modules/activation.nix`): its start job ends as soon
 /// as its process runs.
-pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn() -> bool) -> bool {
+pub fn wait_for_boot(locations: &Locations, limit: Duration, go_on: impl Fn() -> bool) -> bool {
     !runs(locations)
-        || wait_while_booting(patience, GLANCE, go_on, || {
+        || wait_while_booting(limit, POLL_INTERVAL, go_on, || {
             let asked = answer("systemctl", &["is-system-running"]).ok()?;
             // Ignore the exit status, because the output contains the same information.
             Some(asked.stdout)
@@ -43,7 +43,7 @@ pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn()
 /// Waits while systemd reports that the boot is in progress. Also waits if systemd does not answer,
 /// because it is then probably still busy.
 fn wait_while_booting(
-    patience: Duration,
+    limit: Duration,
     glance: Duration,
     go_on: impl Fn() -> bool,
     mut state: impl FnMut() -> Option<String>,
@@ -60,7 +60,7 @@ fn wait_while_booting(
         if !booting {
             return true;
         }
-        if begun.elapsed() >= patience || !go_on() {
+        if begun.elapsed() >= limit || !go_on() {
             return false;
         }
         std::thread::sleep(glance);
@@ -140,19 +140,21 @@ fn answer_to(
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+            Ok(None) if begun.elapsed() < WAIT_LIMIT => {
+                std::thread::sleep(Duration::from_millis(2))
+            }
             _ => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!(
                     "{program} did not answer within {} s",
-                    PATIENCE.as_secs()
+                    WAIT_LIMIT.as_secs()
                 ));
             }
         }
     };
     // The program has exited, but one of its child processes may keep the pipes open.
-    let rest = PATIENCE.saturating_sub(begun.elapsed());
+    let rest = WAIT_LIMIT.saturating_sub(begun.elapsed());
     let (stdout, stderr) = reading.recv_timeout(rest).map_err(|_| {
         format!("{program} exited, but one of its child processes keeps its output open")
     })?;
@@ -218,10 +220,10 @@ mod tests {
 
     #[test]
     fn boot_is_awaited_until_its_end_or_the_limit() {
-        let waits = |patience: u64, states: &[Option<&str>]| {
+        let waits = |limit: u64, states: &[Option<&str>]| {
             let mut asked = 0;
             let over = wait_while_booting(
-                Duration::from_millis(patience),
+                Duration::from_millis(limit),
                 Duration::from_millis(1),
                 || true,
                 || {
@@ -257,13 +259,13 @@ mod tests {
             (heard.success, heard.stdout.as_str()),
             (false, "starting\n")
         );
-        let said = ask("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect_err("none");
-        assert_eq!(said, "sh: why");
+        let output = ask("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect_err("none");
+        assert_eq!(output, "sh: why");
     }
 
     #[test]
     fn missing_program_is_an_error() {
-        let said = ask("there-is-no-such-program", &[]).expect_err("none");
-        assert!(said.starts_with("there-is-no-such-program: "), "{said}");
+        let output = ask("there-is-no-such-program", &[]).expect_err("none");
+        assert!(output.starts_with("there-is-no-such-program: "), "{output}");
     }
 }

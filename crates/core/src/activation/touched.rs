@@ -84,7 +84,7 @@ impl Changes<'_> {
         }
         let with_others = match id.manager {
             Manager::System => {
-                let by_target = unit.pulled_by.iter().any(|name| name.ends_with(".target"));
+                let by_target = unit.started_by.iter().any(|name| name.ends_with(".target"));
                 by_target && self.was_down(id)
             }
             Manager::User { .. } => id.name == USER_ACTIVATION,
@@ -103,9 +103,9 @@ impl Changes<'_> {
             // Prefer `Started` to `Triggered`.
             reached.min_by_key(|reached| *reached == UnitEffect::Triggered)
         };
-        let pulled = self.was_down(id).then(|| find(&unit.pulled_by)).flatten();
+        let pulled = self.was_down(id).then(|| find(&unit.started_by)).flatten();
         pulled
-            .or_else(|| find(&unit.leans_on))
+            .or_else(|| find(&unit.restarted_with))
             .or_else(|| find(&unit.triggered_by).map(|_| UnitEffect::Triggered))
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn new_unit_of_a_target_is_touched() {
         let mut new = unit("a.service", 2);
-        new.pulled_by = vec!["multi-user.target".into()];
+        new.started_by = vec!["multi-user.target".into()];
         assert_eq!(names(touched(&[], &[new.clone()], &[])), ["a.service"]);
         // If the unit was already active, its state changed for another reason.
         assert!(touched(&[unit("a.service", 1)], &[new], &[]).is_empty());
@@ -176,9 +176,9 @@ mod tests {
     #[test]
     fn chains_of_dependencies_are_followed() {
         let mut second = unit("b.service", 2);
-        second.pulled_by = vec!["a.service".into()];
+        second.started_by = vec!["a.service".into()];
         let mut third = unit("c.service", 2);
-        third.leans_on = vec!["b.service".into()];
+        third.restarted_with = vec!["b.service".into()];
         let after = [unit("a.service", 2), second, third];
         let found = touched(&[unit("c.service", 1)], &after, &["a.service"]);
         assert!(found.iter().all(|(_, how)| *how == UnitEffect::Started));
@@ -211,7 +211,7 @@ mod tests {
             name: name.into(),
         };
         let mut named_by_target = unit("own.service", 2);
-        named_by_target.pulled_by = vec!["default.target".into()];
+        named_by_target.started_by = vec!["default.target".into()];
         let after = States::from([
             (id("lamp.service"), unit("lamp.service", 2)),
             (id("own.service"), named_by_target),

@@ -11,7 +11,7 @@ use super::login::Sessions;
 use super::manager::UnitId;
 use super::switch::{Checks, SwitchProgram, SwitchResult, Verdict};
 use super::verify::{BeforeSwitch, Switching, Verification};
-use super::{Activated, Change, Errand, Request, causes, outcome};
+use super::{Activated, ActivatorTask, Change, Request, causes, outcome};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
 use crate::fault::{Point, step};
@@ -102,7 +102,7 @@ impl<'a> RunningTransaction<'a> {
     /// Carries out the prepared change.
     pub(super) fn change(&mut self, change: &Change) {
         self.advance(Step::Switching);
-        let sessions = Sessions::look(self.locations);
+        let sessions = Sessions::read(self.locations);
         let verification = self.switch_to(&change.to, Point::Switch);
         let outcome = match verification.verdict {
             Verdict::Well => Outcome::Activated,
@@ -163,7 +163,7 @@ impl<'a> RunningTransaction<'a> {
         self.broken.extend(verification.failed.keys().cloned());
         // After an automatic rollback, report the failure of the first switch. It is more useful
         // than the result of the rollback.
-        if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
+        if point == Point::Switch || matches!(self.request.task, ActivatorTask::Recover { .. }) {
             self.activated.status = switched.status;
             self.activated.failed_units = verification.names();
             if verification.verdict != Verdict::Well {
@@ -189,7 +189,7 @@ impl<'a> RunningTransaction<'a> {
     /// Reads the state before a switch. In a rollback, units that the first switch broke do not
     /// count as units that had failed before.
     fn before(&mut self, point: Point) -> BeforeSwitch {
-        let now = BeforeSwitch::look(self.locations);
+        let now = BeforeSwitch::read(self.locations);
         match &self.before {
             Some(first) if point == Point::Return => now.with_unwell(first),
             _ => self.before.insert(now).clone(),

@@ -18,11 +18,11 @@ use crate::locations::Locations;
 use crate::record::open_log;
 
 /// The interval at which to check whether a unit is still running.
-const PULSE: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After this many failed checks in a row, the activator counts as running only if the lock is
 /// held.
-const SILENCES: u32 = 3;
+const MAX_FAILED_CHECKS: u32 = 3;
 
 /// The unit or child process in which the activator runs.
 pub(super) enum ActivatorProcess {
@@ -38,13 +38,14 @@ impl ActivatorProcess {
     /// answers would block the relay forever.
     pub(super) fn is_up(&mut self, locations: &Locations) -> bool {
         match self {
-            Self::Unit(_, asked, _) if asked.elapsed() < PULSE => true,
+            Self::Unit(_, asked, _) if asked.elapsed() < CHECK_INTERVAL => true,
             Self::Unit(name, asked, silences) => {
                 let up = systemd::is_up(name);
                 *asked = Instant::now();
                 *silences = up.map_or(*silences + 1, |_| 0);
                 up.unwrap_or_else(|| {
-                    *silences < SILENCES || LocalHost::new(locations).lock_holder().is_some()
+                    *silences < MAX_FAILED_CHECKS
+                        || LocalHost::new(locations).lock_holder().is_some()
                 })
             }
             Self::Session(child) => !matches!(child.try_wait(), Ok(Some(_))),

@@ -33,10 +33,10 @@ pub(super) const PROPERTIES: &[&str] = &[
 ];
 
 /// The properties that list the units that start a unit as their dependency.
-const PULLS: [&str; 4] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"];
+const STARTED_BY: [&str; 4] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"];
 
 /// The properties that list the units whose restart also restarts a unit.
-const LEANS: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
+const RESTARTED_WITH: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitState {
@@ -60,9 +60,9 @@ pub(super) struct UnitState {
     pub(super) fragment: String,
     pub(super) triggered_by: Vec<String>,
     /// The units that start this unit as their dependency.
-    pub(super) pulled_by: Vec<String>,
+    pub(super) started_by: Vec<String>,
     /// The units whose restart also restarts this unit.
-    pub(super) leans_on: Vec<String>,
+    pub(super) restarted_with: Vec<String>,
     pub(super) job: Option<UnitJob>,
 }
 
@@ -152,8 +152,8 @@ impl UnitState {
                 .and_then(|span| microseconds(span)),
             fragment: text("FragmentPath"),
             triggered_by: names(&["TriggeredBy"]),
-            pulled_by: names(&PULLS),
-            leans_on: names(&LEANS),
+            started_by: names(&STARTED_BY),
+            restarted_with: names(&RESTARTED_WITH),
             job: None,
         }
     }
@@ -285,7 +285,7 @@ SubState=waiting
         assert_eq!(units.len(), 2);
         assert_eq!(units[0].name, "a.service");
         assert_eq!(units[0].changed_at, 791_791_542);
-        assert_eq!(units[0].pulled_by, ["multi-user.target", "other.target"]);
+        assert_eq!(units[0].started_by, ["multi-user.target", "other.target"]);
         assert_eq!(units[0].problem(), Some(UnitProblem::Restarting));
         assert_eq!(units[1].elapses_at, Some(4_644_731_330));
         assert_eq!(units[1].problem(), None);

@@ -27,7 +27,7 @@ use crate::locations::Locations;
 #[derive(Clone)]
 pub(super) struct BeforeSwitch {
     pub(super) running: Option<String>,
-    /// The units that [`manager::look`] returned.
+    /// The units that [`manager::states`] returned.
     units: States,
     /// The units that had failed.
     unwell: BTreeSet<UnitId>,
@@ -100,10 +100,10 @@ impl Verification {
 
 impl BeforeSwitch {
     /// Reads the state before the switch.
-    pub(super) fn look(locations: &Locations) -> Self {
+    pub(super) fn read(locations: &Locations) -> Self {
         let systemd = systemd::runs(locations);
         let units = if systemd {
-            manager::look()
+            manager::states()
         } else {
             States::new()
         };
@@ -340,12 +340,12 @@ struct LocalMachine<'a> {
 }
 
 impl WatchedMachine for LocalMachine<'_> {
-    fn look(&mut self) -> States {
-        manager::look()
+    fn states(&mut self) -> States {
+        manager::states()
     }
 
-    fn look_at(&mut self, ids: &[UnitId]) -> States {
-        manager::look_at(ids)
+    fn states_of(&mut self, ids: &[UnitId]) -> States {
+        manager::states_of(ids)
     }
 
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand> {

@@ -31,9 +31,9 @@ const SHOWN: usize = 5;
 pub(super) trait WatchedMachine {
     /// Returns all units that have a job or have failed, and those services, sockets, timers and
     /// paths that are not inactive.
-    fn look(&mut self) -> States;
+    fn states(&mut self) -> States;
     /// Returns the state of these units, including inactive ones.
-    fn look_at(&mut self, ids: &[UnitId]) -> States;
+    fn states_of(&mut self, ids: &[UnitId]) -> States;
     /// Returns the failed command of a unit, if systemd or the journal still has it.
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand>;
     /// Returns whether the journal reports a failure of the unit since the change began.
@@ -86,7 +86,7 @@ impl Watch<'_> {
     pub(super) fn run(&self, machine: &mut impl WatchedMachine) -> WatchResult {
         let mut watched = WatchResult {
             begun: machine.now(),
-            after: machine.look(),
+            after: machine.states(),
             ..WatchResult::default()
         };
         let mut waited = false;
@@ -115,13 +115,13 @@ impl Watch<'_> {
             // Read all units, because a timer, path or socket may trigger units that are not in the
             // list yet.
             if ids.iter().any(|id| is_trigger(&watched.after, id)) {
-                watched.after = machine.look();
+                watched.after = machine.states();
             } else {
-                watched.after.extend(machine.look_at(&ids));
+                watched.after.extend(machine.states_of(&ids));
             }
         }
         if waited || !watched.unwell.is_empty() {
-            watched.after = machine.look();
+            watched.after = machine.states();
             watched.touched = self.changes.touched(&watched.after);
             self.find(&mut watched, machine);
         }

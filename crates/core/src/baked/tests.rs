@@ -60,10 +60,7 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     } else if let Some(pattern) = schema["pattern"].as_str() {
         values.extend(["1s", "60s", "5m", "9999h"].map(Value::from));
         if pattern.contains("ms") {
-            values.extend(["500ms", "1h30m"].map(Value::from));
-        }
-        if pattern.contains("(0|") {
-            values.push("0".into());
+            values.extend(["0", "90", "1.5", "500ms", "1h30m", "5min", "3650d"].map(Value::from));
         }
     } else {
         for one in types(schema) {
@@ -105,7 +102,15 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if schema["pattern"].is_string() {
         values.extend(
             [
-                "", "0s", "60", "s", "+5s", "-1s", "1.5m", "60 s", "10000s", "5d",
+                "",
+                "s",
+                "+5s",
+                "-1s",
+                "1.5m",
+                "60 s",
+                "10000s",
+                "5w",
+                "123456789",
             ]
             .map(Value::from),
         );

@@ -384,7 +384,7 @@ pub struct ChangeArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
     #[command(flatten)]
-    pub patience: WaitArgs,
+    pub waits: WaitArgs,
 }
 
 /// Options of commands that wait for other changes.
@@ -405,7 +405,7 @@ pub struct RecoverArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub settle: Option<Duration>,
     #[command(flatten)]
-    pub patience: WaitArgs,
+    pub waits: WaitArgs,
 }
 
 /// Arguments of `rollback`.

@@ -48,9 +48,9 @@ pub(super) fn modules_on() -> ArgValueCandidates {
         let mut on = known.modules(|name| wanted.contains(name));
         // Some requested modules may not be in the registry of the running system, for example if
         // they are from another flake.
-        let told: Vec<_> = on.iter().map(|one| one.get_value().to_owned()).collect();
+        let given: Vec<_> = on.iter().map(|one| one.get_value().to_owned()).collect();
         let others = wanted.iter().map(|name| neutral(name));
-        let others = others.filter(|name| told.iter().all(|one| one != OsStr::new(name)));
+        let others = others.filter(|name| given.iter().all(|one| one != OsStr::new(name)));
         on.extend(others.map(CompletionCandidate::new));
         on
     })
@@ -251,7 +251,7 @@ impl CompletionData {
         let base = self.state.iter().filter_map(|state| state.base.as_ref());
         let systems = base
             .map(|base| PathBuf::from(&base.toplevel))
-            .chain([self.locations.current_system()]);
+            .chain(LocalHost::new(&self.locations).running().map(PathBuf::from));
         let entries = systems
             .filter_map(|system| system.join("specialisation").read_dir().ok())
             .flatten()

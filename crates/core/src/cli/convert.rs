@@ -71,7 +71,7 @@ impl From<ChangeArgs> for ChangeOptions {
             on_failed_units: args.on_failed_units,
             settle: args.settle,
             allow: args.allow,
-            wait: args.patience.wait,
+            wait: args.waits.wait,
             message: None,
         }
     }
@@ -162,7 +162,7 @@ impl From<RecoverArgs> for Command {
         Self::Recover {
             finish: args.finish,
             settle: args.settle,
-            wait: args.patience.wait,
+            wait: args.waits.wait,
         }
     }
 }

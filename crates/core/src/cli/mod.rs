@@ -21,8 +21,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
 use crate::command::Command;
-use crate::complaint::complain;
 use crate::error::Failure;
+use crate::error_output::print_error;
 use crate::options::{Environment, Options};
 use crate::role::Role;
 use args::{Cli, CommandArgs};
@@ -102,7 +102,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
 pub fn fail(usage: &Usage) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if let Some(failed) = usage.own_form(wants_json) {
-        return ExitCode::from(complain(&failed.into(), wants_json));
+        return ExitCode::from(print_error(&failed.into(), wants_json));
     }
     usage.print();
     ExitCode::from(match usage.is_error() {

@@ -33,6 +33,11 @@ impl<'a> LocalHost<'a> {
         Baked::read(self.locations)
     }
 
+    /// Returns whether a transaction has recorded a state in this boot.
+    pub fn has_state(self) -> bool {
+        self.locations.state().exists()
+    }
+
     /// Reads the state of this boot.
     pub fn state(self) -> Result<State> {
         State::read(self.locations)

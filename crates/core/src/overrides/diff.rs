@@ -116,7 +116,7 @@ mod tests {
         OverrideState::default().apply(&set, 1).expect("applied")
     }
 
-    fn told(before: &OverrideState, after: &OverrideState) -> Value {
+    fn difference(before: &OverrideState, after: &OverrideState) -> Value {
         serde_json::to_value(diff(before, after)).expect("JSON")
     }
 
@@ -134,7 +134,7 @@ mod tests {
             ("same", json!(1), Replace),
         ]);
         assert_eq!(
-            told(&before, &after),
+            difference(&before, &after),
             json!([
                 {"path": ["gone"], "before": [1]},
                 {"path": ["new"], "after": null},
@@ -151,12 +151,12 @@ mod tests {
         let before = state(&[("l", json!([1]), Merge)]);
         let after = state(&[("l", json!([1]), Merge), ("l", json!([2]), Merge)]);
         assert_eq!(
-            told(&before, &after),
+            difference(&before, &after),
             json!([{"path": ["l"], "before": [1], "after": [1, 2]}])
         );
         let replaced = state(&[("l", json!([1]), Replace)]);
         assert_eq!(
-            told(&before, &replaced),
+            difference(&before, &replaced),
             json!([{"path": ["l"], "before": [1], "after": [1]}])
         );
     }

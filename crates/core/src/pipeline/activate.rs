@@ -6,7 +6,7 @@ use unix::unistd::{User, getuid};
 use super::ask::ask;
 use super::elevation::{request, settle, whole_milliseconds};
 use super::system::System;
-use crate::activation::{Activated, Activator, Change, Errand};
+use crate::activation::{Activated, Activator, ActivatorTask, Change};
 use crate::clock::now;
 use crate::host::Situation;
 use crate::options::ChangeOptions;
@@ -38,8 +38,12 @@ pub fn activate(
     options: &ChangeOptions,
 ) -> Result<Activated> {
     let change = transaction(session, situation, plan, system, options);
-    let mut request = request(session, &plan.purpose, Errand::Change(Box::new(change)));
-    if let Errand::Change(change) = &mut request.errand {
+    let mut request = request(
+        session,
+        &plan.purpose,
+        ActivatorTask::Change(Box::new(change)),
+    );
+    if let ActivatorTask::Change(change) = &mut request.task {
         change.generation = generation(plan, options, &request.transaction);
     }
     request.wait = whole_milliseconds(options.wait);
@@ -49,7 +53,7 @@ pub fn activate(
         ask(
             session,
             &plan.purpose,
-            system.keeper.as_ref(),
+            system.store.as_ref(),
             from,
             &system.toplevel,
         )?;

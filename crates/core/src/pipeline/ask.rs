@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 
 use anyhow::{Context as _, Result};
 
-use super::Keeper;
+use super::SystemStore;
 use crate::activation::{UnitChanges, unit_changes};
 use crate::error::{ArgumentError, ProgramError, neutral};
 use crate::progress::{for_stderr, store_name};
@@ -20,7 +20,7 @@ const SHOWN: usize = 15;
 pub fn ask(
     session: &Session,
     purpose: &str,
-    store: &dyn Keeper,
+    store: &dyn SystemStore,
     from: Option<&str>,
     to: &str,
 ) -> Result<()> {
@@ -82,7 +82,7 @@ fn units(changes: &UnitChanges) -> String {
     text
 }
 
-fn closures(store: &dyn Keeper, from: Option<&str>, to: &str) -> Result<String> {
+fn closures(store: &dyn SystemStore, from: Option<&str>, to: &str) -> Result<String> {
     let paths = |path: Option<&str>| -> Result<BTreeSet<String>> {
         let list = path.map(|path| store.closure(path)).transpose()?;
         Ok(list.into_iter().flatten().collect())

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use crate::activation::{Activator, Errand, Request};
+use crate::activation::{Activator, ActivatorTask, Request};
 use crate::baked::Baked;
 use crate::choice::SETTLE;
 use crate::fault::{self, Point};
@@ -14,16 +14,16 @@ use crate::session::Session;
 /// change does not end in time, the activator will fail and name the holder of the lock.
 pub fn wait_for_others(session: &Session, wait: Duration) {
     let begun = Instant::now();
-    let mut told = false;
+    let mut reported = false;
     while begun.elapsed() < wait
         && let Some(holder) = session.host().lock_holder()
         && session.interrupts.check().is_ok()
     {
-        if !told {
+        if !reported {
             session
                 .reporter
                 .note(format!("waiting for the running change: {holder}"));
-            told = true;
+            reported = true;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -48,7 +48,7 @@ fn activator(session: &Session) -> Result<Activator> {
 }
 
 /// Creates a request with a unique transaction name.
-pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
+pub fn request(session: &Session, purpose: &str, task: ActivatorTask) -> Request {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_millis());
@@ -59,7 +59,7 @@ pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
         purpose: purpose.to_string(),
         wait: 0,
         settle: whole_milliseconds(SETTLE),
-        errand,
+        task,
         fault: session.environment.fault.clone(),
     }
 }

@@ -5,10 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use nix_types::Missing;
 
-use super::system::{BuildOrder, Keeper, Preflight, System};
+use super::system::{BuildOrder, Preflight, System, SystemStore};
 use crate::activation::{Findings, examine};
 use crate::error::SourceError;
-use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
 
@@ -17,26 +16,26 @@ pub fn known(
     session: &Session,
     plan: &Plan,
     state: &EarlierState,
-    keeper: Box<dyn Keeper>,
+    store: Box<dyn SystemStore>,
 ) -> Result<System> {
     let toplevel = &state.toplevel;
-    if !keeper.is_valid(toplevel)? {
+    if !store.is_valid(toplevel)? {
         return Err(SourceError::SystemDeleted {
             purpose: plan.purpose.as_str().into(),
             system: toplevel.clone(),
         }
         .into());
     }
-    let preflight = match plan.stop_after {
-        StopAfter::Evaluate => {
-            let place = keeper.real_path(toplevel)?;
+    let preflight = match plan.realises() {
+        true => None,
+        false => {
+            let place = store.real_path(toplevel)?;
             let findings = examined(session, &plan.purpose, &place);
             Some(Preflight {
                 built: findings.is_some(),
                 findings: findings.unwrap_or_default(),
             })
         }
-        StopAfter::Realise | StopAfter::Activate => None,
     };
     Ok(System {
         toplevel: toplevel.clone(),
@@ -51,7 +50,7 @@ pub fn known(
         preflight,
         comparison: None,
         cache: None,
-        keeper,
+        store,
     })
 }
 

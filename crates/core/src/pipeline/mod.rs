@@ -8,7 +8,7 @@
 mod activate;
 mod ask;
 mod elevation;
-mod errand;
+mod end_transaction;
 mod known;
 mod system;
 
@@ -20,7 +20,7 @@ use crate::error::Failed;
 use crate::fault::{self, Point};
 use crate::host::Situation;
 use crate::options::StopAfter;
-use crate::plan::{Action, Decision, Intent, Plan, check, decide};
+use crate::plan::{Action, Decision, Intent, Needs, Plan, check, decide};
 use crate::registry::Registered;
 use crate::report::ChangeReport;
 use crate::session::Session;
@@ -28,15 +28,15 @@ use activate::{activate, is_running};
 use elevation::elevate;
 
 pub use elevation::wait_for_others;
-pub use errand::{Waits, end_transaction};
+pub use end_transaction::{Waits, end_transaction};
 pub use known::{examined, known};
-pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
+pub use system::{BaseReport, BuildOrder, CacheReport, Preflight, System, SystemStore};
 
 /// The operations that may need libnix. If a command does need it, the program without libnix hands
 /// the whole command over to the other program.
 pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before a password prompt.
-    fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
+    fn prepare(&self, intent: &Intent, needs: &Needs) -> Result<()>;
 
     /// Makes the system of a plan, up to the last stage of the plan. Returns the system and the
     /// plan, which now contains the values of the expressions in the intent.
@@ -87,11 +87,11 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         earlier.clone()?;
     }
     // Find mistakes in the request before a password prompt.
-    let nothing = check(intent, &situation, &session.options.source, &session.here)?;
-    if let Some(why) = nothing {
+    let needs = check(intent, &situation, &session.options.source, &session.here)?;
+    if let Needs::Nothing(why) = needs {
         return Ok(ChangeResult::nothing(action, &situation, why));
     }
-    stages.prepare(intent, &situation)?;
+    stages.prepare(intent, &needs)?;
     let activator = activates.then(|| elevate(session)).transpose()?;
     if activates {
         // Read the situation again, because it may have changed while the user typed a password.
@@ -122,7 +122,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
             }
         }
     }
-    let system = Some(system).filter(|_| plan.stop_after >= StopAfter::Realise);
+    let system = Some(system).filter(|_| plan.realises());
     Ok(ChangeResult { report, system })
 }
 

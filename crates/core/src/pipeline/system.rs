@@ -14,7 +14,7 @@ use crate::timings::Counters;
 
 /// A store that contains a new system. Some implementations also protect this system from the
 /// garbage collector until the activator has created the GC roots.
-pub trait Keeper {
+pub trait SystemStore {
     fn is_valid(&self, path: &str) -> Result<bool>;
 
     /// Returns the location of a store path on disk.
@@ -53,7 +53,7 @@ pub struct System {
     pub comparison: Option<BaseReport>,
     /// The use of the cache; `None` if nothing had to be evaluated.
     pub cache: Option<CacheReport>,
-    pub keeper: Box<dyn Keeper>,
+    pub store: Box<dyn SystemStore>,
 }
 
 impl System {
@@ -73,7 +73,7 @@ impl System {
     /// Keeps the evaluation result in the cache. This is called last, after everything that the
     /// user waits for.
     pub fn keep_in_cache(&self) {
-        self.keeper.keep_in_cache(&self.toplevel);
+        self.store.keep_in_cache(&self.toplevel);
     }
 }
 

@@ -47,14 +47,14 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
             None => Ok(()),
         };
     };
-    let said = [
+    let given = [
         source.flake.is_some(),
         source.host.is_some(),
         !source.input_overrides.is_empty(),
         options.accept_flake_config,
     ];
     let shown = file.display().to_string();
-    match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
+    match OF_FLAKES.iter().zip(given).find(|(_, given)| *given) {
         Some((&"--host", _)) => Err(SourceError::HostOfFile { file: shown }.into()),
         Some((option, _)) => Err(SourceError::FlakeOptionWithFile {
             file: shown,
@@ -77,8 +77,8 @@ pub(super) fn file(
     let Some(file) = remembered(situation, options) else {
         return Ok(None);
     };
-    let said = [options.host.is_some(), !options.input_overrides.is_empty()];
-    if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
+    let given = [options.host.is_some(), !options.input_overrides.is_empty()];
+    if let Some((option, _)) = OF_FLAKES[1..].iter().zip(given).find(|(_, given)| *given) {
         return Err(SourceError::FlakeOptionForRememberedFile {
             option: option.to_string(),
             file: file.words(),

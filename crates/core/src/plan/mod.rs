@@ -86,6 +86,17 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+/// What a request will need, as far as this is clear before the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// There is nothing to do, for this reason.
+    Nothing(String),
+    /// A system from an earlier evaluation.
+    KnownSystem,
+    /// An evaluation.
+    Evaluation,
+}
+
 /// The decision about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
@@ -99,7 +110,12 @@ impl Plan {
     /// Returns whether the toplevel without any runtime module must be built too, so that a later
     /// `reset` can activate it.
     pub fn builds_base(&self) -> bool {
-        self.base.is_none() && self.stop_after >= StopAfter::Realise
+        self.base.is_none() && self.realises()
+    }
+
+    /// Returns whether the plan builds and fetches its system.
+    pub fn realises(&self) -> bool {
+        self.stop_after >= StopAfter::Realise
     }
 }
 
@@ -183,19 +199,24 @@ impl CheckedRequest {
     }
 }
 
-/// Checks the arguments, the module names and the source of a request before a password prompt. If
-/// there is nothing to do, returns the reason.
+/// Checks the arguments, the module names and the source of a request before a password prompt.
 pub fn check(
     intent: &Intent,
     situation: &Situation,
     options: &SourceOptions,
     here: &Path,
-) -> Result<Option<String>> {
-    let nothing = CheckedRequest::of(intent, situation, options)?.nothing;
-    if nothing.is_none() && intent.action.evaluates() {
+) -> Result<Needs> {
+    let request = CheckedRequest::of(intent, situation, options)?;
+    if let Some(why) = request.nothing {
+        return Ok(Needs::Nothing(why));
+    }
+    if intent.action.evaluates() {
         source(&intent.action, situation, options, here)?;
     }
-    Ok(nothing)
+    Ok(match request.known_goal(&intent.action, situation)? {
+        Some(_) => Needs::KnownSystem,
+        None => Needs::Evaluation,
+    })
 }
 
 /// Makes the plan for a request.

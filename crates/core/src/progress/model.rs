@@ -256,7 +256,7 @@ impl Model {
     /// connection.
     fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
         if warning.contains(RESTRICTED) {
-            if self.restricted.iter().any(|told| told == warning) {
+            if self.restricted.iter().any(|known| known == warning) {
                 return Vec::new();
             }
             self.restricted.push(warning.to_string());
@@ -464,14 +464,14 @@ mod tests {
     #[test]
     fn ignored_setting_is_reported_once() {
         let mut model = Model::new(false, 1);
-        let said = |model: &mut Model, text: &str| {
+        let shown = |model: &mut Model, text: &str| {
             let text = format!("warning: {text}");
             event(model, Event::Message { level: 1, text }).len()
         };
         let one = "ignoring the client-specified setting 'a', because it is a restricted setting and you are not a trusted user";
         let other = one.replace("'a'", "'b'");
         let counts =
-            [one, one, &other, one, "disk full", "disk full"].map(|text| said(&mut model, text));
+            [one, one, &other, one, "disk full", "disk full"].map(|text| shown(&mut model, text));
         assert_eq!(counts, [1, 0, 1, 0, 1, 1]);
     }
 

@@ -19,7 +19,7 @@ use crate::fault::{self, Point};
 pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Result<()> {
     let folder = path.parent().context("the path has no parent directory")?;
     make_folder(folder)?;
-    let new = beside(path);
+    let new = temporary(path);
     let place = || -> io::Result<()> {
         // Remove the file of a writer that was killed. No other writer is running, because we hold
         // the lock, or because only one process writes this file.
@@ -133,7 +133,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     read().with_context(|| format!("cannot read the directory {}", folder.display()))
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn temporary(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     path.with_file_name(name)
@@ -156,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("run/state.json");
         replace(&path, b"one", 0o644, Point::WriteState).expect("written");
-        fs::write(beside(&path), "half").expect("left");
+        fs::write(temporary(&path), "half").expect("left");
         replace(&path, b"two", 0o600, Point::WriteState).expect("replaced");
         assert_eq!(fs::read(&path).expect("read"), b"two");
         let mode = fs::metadata(&path).expect("there").permissions().mode();

@@ -7,13 +7,13 @@
 //! file is written, synced and renamed.
 
 mod configuration;
-#[cfg(test)]
-mod cuts;
 mod disk;
 mod framing;
 mod handover;
 mod history;
 mod inputs;
+#[cfg(test)]
+mod interrupted_writes;
 mod json;
 mod kept;
 mod lock;

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::activation::Activated;
-use crate::complaint::AlreadyPrinted;
 use crate::error::{Failed, neutral};
+use crate::error_output::AlreadyPrinted;
 use crate::output::{document, note, say};
 use crate::progress::for_stdout;
 use crate::record::Outcome;

@@ -35,12 +35,12 @@ struct HistoryRow {
 
 /// Formats a history as `runtime-module history -v` prints it.
 pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
-    let (history, now) = told(entries, running, now());
+    let (history, now) = report(entries, running, now());
     human(&history, now, Detail::Phases)
 }
 
 /// Returns the report on a history as of the time `now`, together with `now`.
-pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
+pub fn report(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
     let reachable: Vec<u64> = EarlierState::all(&entries, now)
         .iter()
         .map(|past| past.number)

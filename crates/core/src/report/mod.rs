@@ -11,6 +11,6 @@ pub use change::ChangeReport;
 pub use ended::EndReport;
 pub use history::{
     Detail as HistoryDetail, History, human as history_for_people, in_words as history_in_words,
-    told as describe_history,
+    report as describe_history,
 };
 pub use overridden::OverriddenOptions;

@@ -29,7 +29,7 @@ impl Times<'_> {
             .into_iter()
             .filter_map(|phase| self.part(phase))
             .collect();
-        let total = spoken(total);
+        let total = words_of_time(total);
         match parts.is_empty() {
             true => format!("total {total}\n"),
             false => format!("total {total}: {}\n", parts.join(", ")),
@@ -42,7 +42,7 @@ impl Times<'_> {
             return Some(format!("{name} cached"));
         }
         let milliseconds = self.phases.get(phase)?;
-        (milliseconds >= SHORTEST).then(|| format!("{name} {}", spoken(milliseconds)))
+        (milliseconds >= SHORTEST).then(|| format!("{name} {}", words_of_time(milliseconds)))
     }
 
     fn hit(&self) -> Option<&CacheReport> {
@@ -55,18 +55,18 @@ impl Times<'_> {
         for phase in Phase::ALL {
             if let Some(cache) = self.hit().filter(|_| phase == Phase::Evaluate) {
                 let what = format!("from the cache; {}", cache.why);
-                table += &row(phase.name(), &spoken(cache.milliseconds), &what);
+                table += &row(phase.name(), &words_of_time(cache.milliseconds), &what);
             }
             if let Some(milliseconds) = self.phases.get(phase) {
                 let about = self.about(phase);
                 let mut lines = about.lines();
                 let first = lines.next().unwrap_or_default();
-                table += &row(phase.name(), &spoken(milliseconds), first);
+                table += &row(phase.name(), &words_of_time(milliseconds), first);
                 table.extend(lines.map(|line| row("", "", line)));
             }
         }
         if let Some(total) = self.phases.total() {
-            table += &row("total", &spoken(total), "");
+            table += &row("total", &words_of_time(total), "");
         }
         table
     }
@@ -104,7 +104,7 @@ fn row(name: &str, time: &str, what: &str) -> String {
     format!("{}\n", line.trim_end())
 }
 
-fn spoken(milliseconds: f64) -> String {
+fn words_of_time(milliseconds: f64) -> String {
     duration(time_of(milliseconds))
 }
 

@@ -21,7 +21,7 @@ use crate::error::StoreError;
 
 /// The time limit for reaching a collector that holds the lock but does not listen, because it is
 /// starting or exiting.
-const PATIENCE: Duration = Duration::from_secs(600);
+const WAIT_LIMIT: Duration = Duration::from_secs(600);
 
 /// The delay between two attempts to reach the collector.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -39,10 +39,10 @@ pub struct Lock {
 impl Lock {
     /// Protects the paths in a store, given the store's state folder.
     pub(super) fn take(state: &Path, paths: &[&str]) -> Result<Self> {
-        Self::within(state, paths, PATIENCE)
+        Self::within(state, paths, WAIT_LIMIT)
     }
 
-    fn within(state: &Path, paths: &[&str], patience: Duration) -> Result<Self> {
+    fn within(state: &Path, paths: &[&str], limit: Duration) -> Result<Self> {
         let begun = Instant::now();
         loop {
             if let Some(lock) = lock(&state.join("gc.lock"))? {
@@ -51,7 +51,7 @@ impl Lock {
             if tell(&state.join("gc-socket/socket"), paths)? {
                 return Ok(Self { _held: None });
             }
-            if begun.elapsed() >= patience {
+            if begun.elapsed() >= limit {
                 return Err(StoreError::CollectorSilent.into());
             }
             std::thread::sleep(AGAIN);

@@ -8,14 +8,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 /// The maximum time that a writer of the database may block a query. Nix itself retries for hours,
 /// but prints a warning.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// Returns whether the database lists a path as valid (NixOS/nix, `libstore/schema.sql`).
 pub(super) fn is_valid(database: &Path, path: &str) -> Result<bool> {
     let ask = || {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(WAIT_LIMIT)?;
         connection
             .query_row(
                 "select 1 from ValidPaths where path = ?",

@@ -9,8 +9,8 @@ use anyhow::Result;
 use runtime_module_bench::error::BenchError;
 use runtime_module_bench::{self as benchmarks, BenchResult};
 use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
-use runtime_module_core::complaint::AlreadyPrinted;
 use runtime_module_core::error::neutral;
+use runtime_module_core::error_output::AlreadyPrinted;
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::session::NixSession;
@@ -19,7 +19,7 @@ use runtime_module_nix::session::NixSession;
 const COLUMNS: (usize, usize) = (240, 100);
 
 /// Time limit for an interrupted run to write its result.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs a benchmark, or compares two results.
 pub fn run(session: &NixSession, command: &BenchCommand) -> Result<()> {
@@ -36,7 +36,7 @@ pub fn run(session: &NixSession, command: &BenchCommand) -> Result<()> {
 /// written.
 fn measure(session: &NixSession, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
     benchmarks::check_exports(&measuring.exports)?;
-    session.interrupts.be_patient(PATIENCE);
+    session.interrupts.extend_deadline(WAIT_LIMIT);
     let rules = measuring.rules;
     let outcome = match benchmark {
         Benchmark::Eval { names } => benchmarks::eval(session, names, rules),

@@ -13,8 +13,8 @@ use runtime_module_core::progress::TaskProgress;
 use runtime_module_core::record::Source;
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
-    Baseline, Builder, CheckRow, CheckStatus, CheckSummary, CheckWork, Combinations, Limits,
-    Output, Scheduler, Shard, Standing, Told, since,
+    Baseline, Builder, CheckEvent, CheckProgress, CheckRow, CheckStatus, CheckSummary, CheckWork,
+    Combinations, Limits, Output, Scheduler, Shard, since,
 };
 use runtime_module_nix::evaluation::{EvaluationSource, available};
 use runtime_module_nix::pipeline::source_to_read;
@@ -99,10 +99,10 @@ fn schedule(
 ) -> Result<CheckSummary> {
     let mut broken = None;
     let mut extra = 0;
-    let mut summary = Scheduler::run(work, &session.interrupts, |told| {
-        let mut row = match told {
-            Told::Row(row) => *row,
-            Told::Standing(standing) => {
+    let mut summary = Scheduler::run(work, &session.interrupts, |event| {
+        let mut row = match event {
+            CheckEvent::Row(row) => *row,
+            CheckEvent::CheckProgress(standing) => {
                 return session.reporter.round(Some(round(&standing, work)));
             }
         };
@@ -193,12 +193,12 @@ fn top(source: &Source) -> String {
 }
 
 /// Describes the progress of the check for the progress bar.
-fn round(standing: &Standing, work: &CheckWork) -> TaskProgress {
+fn round(standing: &CheckProgress, work: &CheckWork) -> TaskProgress {
     let more = match work.combinations {
         Combinations::Pairs => ", then pairs",
         Combinations::Together => "",
     };
-    let Standing {
+    let CheckProgress {
         done,
         known,
         under_way,

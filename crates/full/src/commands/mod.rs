@@ -12,7 +12,7 @@ use runtime_module_core::command::{Command, LibnixCommand};
 use runtime_module_core::host::Situation;
 use runtime_module_core::options::{Environment, Options};
 use runtime_module_core::pipeline::{Stages, System};
-use runtime_module_core::plan::{Intent, Plan, agree};
+use runtime_module_core::plan::{Intent, Needs, Plan, agree};
 use runtime_module_core::registry::Registered;
 use runtime_module_light::Run;
 use runtime_module_nix::pipeline::{make_for, registry};
@@ -36,7 +36,7 @@ pub fn run(command: Command, options: Options, environment: Environment) -> Resu
 struct LibnixStages<'a>(&'a NixSession);
 
 impl Stages for LibnixStages<'_> {
-    fn prepare(&self, _: &Intent, _: &Situation) -> Result<()> {
+    fn prepare(&self, _: &Intent, _: &Needs) -> Result<()> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use runtime_module_bench::{BenchResult, Differences};
 use runtime_module_core::baked::Baked;
 use runtime_module_core::choice::SchemaName;
-use runtime_module_core::complaint::FailureDocument;
+use runtime_module_core::error_output::FailureDocument;
 use runtime_module_core::json_schema::{SchemaBuilder, Writer};
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::ProgressEvent;

@@ -30,7 +30,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
         // Without a state file, no transaction has ended in this boot. A log then belongs to an
         // earlier boot, or to a transaction that was requested after this command began and that is
         // waiting for the lock.
-        if !session.locations.state().exists() {
+        if !session.host().has_state() {
             prune_logs(&session.locations, |name| {
                 requested_at(name).is_some_and(|time| u128::from(time) >= begun)
             })?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::run::end;
-use runtime_module_core::activation::Errand;
+use runtime_module_core::activation::ActivatorTask;
 use runtime_module_core::pipeline::Waits;
 use runtime_module_core::session::Session;
 
@@ -17,7 +17,7 @@ pub fn run(session: &Session, finish: bool, waits: Waits) -> Result<()> {
         session,
         "recover",
         purpose,
-        Errand::Recover { finish },
+        ActivatorTask::Recover { finish },
         waits,
     )
 }

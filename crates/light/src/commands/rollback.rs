@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::run::{Run, end};
-use runtime_module_core::activation::Errand;
+use runtime_module_core::activation::ActivatorTask;
 use runtime_module_core::clock::now;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::pipeline::{Waits, wait_for_others};
@@ -23,8 +23,8 @@ pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<
             others: options.wait,
             settle: None,
         };
-        let errand = Errand::Recover { finish: false };
-        return end(session, "rollback", "rollback", errand, waits);
+        let task = ActivatorTask::Recover { finish: false };
+        return end(session, "rollback", "rollback", task, waits);
     }
     let history = session.host().history()?;
     let state = EarlierState::find(&history, number, &situation, now())?;

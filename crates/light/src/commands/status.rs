@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use runtime_module_core::clock::now;
-use runtime_module_core::complaint::AlreadyPrinted;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
+use runtime_module_core::error_output::AlreadyPrinted;
 use runtime_module_core::host::Situation;
 use runtime_module_core::output::tell;
 use runtime_module_core::plan::{current_configuration, is_elsewhere};

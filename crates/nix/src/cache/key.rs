@@ -37,7 +37,7 @@ const INVISIBLE: [&str; 10] = [
 
 /// Everything on which a result depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ingredients {
+pub struct KeyInputs {
     /// The locked reference: the hash of the tree, the subdirectory, and attributes of `self`.
     pub reference: String,
     /// Further attributes of `self`.
@@ -73,7 +73,7 @@ pub struct Ingredients {
     pub program: String,
 }
 
-impl Ingredients {
+impl KeyInputs {
     /// Collects the ingredients that a request contains. The caller sets the others.
     pub fn new(request: &EvaluationRequest, lock: &str, expressions: &[&str]) -> Self {
         let EvaluationRequest {
@@ -94,7 +94,7 @@ impl Ingredients {
             // The results of benchmarks are not kept.
             measure: _,
         } = request;
-        let mut ingredients = Self {
+        let mut inputs = Self {
             host: host.clone(),
             modules: in_order(modules),
             extras: extras
@@ -106,11 +106,11 @@ impl Ingredients {
             expressions: expressions.iter().map(|text| (*text).into()).collect(),
             ..Self::default()
         };
-        ingredients.add_settings(settings);
+        inputs.add_settings(settings);
         if let EvaluationSource::Flake(flake) = source {
-            ingredients.add_source(flake, lock);
+            inputs.add_source(flake, lock);
         }
-        ingredients
+        inputs
     }
 
     /// Adds the settings of a request.

@@ -78,7 +78,7 @@ impl Results {
                 .map_err(|error| format!("cannot create {shown}: {error}"))?;
         }
         let user = unix::unistd::geteuid().as_raw();
-        match stranger(&folder, user) {
+        match writable_by_others(&folder, user) {
             None => Ok(Self { folder }),
             Some(path) => Err(format!("other users can write to {}", path.display())),
         }
@@ -254,7 +254,7 @@ fn read(file: &Path) -> Option<CachedResult> {
 
 /// Returns the first directory on this path that a user other than `user` and root can change, or
 /// that cannot be inspected.
-fn stranger(folder: &Path, user: u32) -> Option<PathBuf> {
+fn writable_by_others(folder: &Path, user: u32) -> Option<PathBuf> {
     let foreign = |path: &Path, top: bool| {
         let Ok(found) = fs::metadata(path) else {
             return true;
@@ -302,16 +302,16 @@ fn digest_of(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Ingredients;
+    use crate::cache::KeyInputs;
     use crate::evaluation::Derivation;
 
     fn key(host: &str, lock: &str) -> Key {
-        let ingredients = Ingredients {
+        let inputs = KeyInputs {
             host: host.into(),
             lock: lock.into(),
-            ..Ingredients::default()
+            ..KeyInputs::default()
         };
-        ingredients.key()
+        inputs.key()
     }
 
     fn evaluated() -> Evaluated {

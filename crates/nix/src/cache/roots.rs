@@ -18,12 +18,12 @@ impl Results {
     /// Keeps the realised output of a result in the store. `beside` is a system that other GC roots
     /// keep; only paths outside its closure count towards the limit. Errors are ignored: without a
     /// GC root, the output may have to be built again.
-    pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
+    pub fn root(&self, store: &Store, key: &Key, output: &str, except: Option<&str>) {
         let link = self.roots().join(&key.digest);
         if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
             return;
         }
-        let Ok(bytes) = store.closure_size_beyond(output, beside) else {
+        let Ok(bytes) = store.closure_size_beyond(output, except) else {
             return;
         };
         if bytes > LIMIT || store.add_root(output, &link).is_err() {

@@ -124,9 +124,9 @@ mod tests {
             rows: BTreeMap::from([((before.host.clone(), Vec::new()), before)]),
             tolerance: 5.0,
         };
-        let told = baseline.compare(&mut now).is_some();
+        let report = baseline.compare(&mut now).is_some();
         let grown = now.regressions.into_iter().map(|grown| grown.counter);
-        (grown.collect(), told)
+        (grown.collect(), report)
     }
 
     #[test]

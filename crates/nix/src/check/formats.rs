@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     /// Makes a row as a run prints it, with some fields replaced.
-    fn row(beside: Value) -> CheckRow {
+    fn row(replaced: Value) -> CheckRow {
         let mut row = json!({
             "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,
             "needsReboot": [], "warnings": [], "importFromDerivation": false, "forked": true,
@@ -148,7 +148,7 @@ mod tests {
             "changed": null, "regressions": [],
         });
         let fields = row.as_object_mut().expect("an object");
-        fields.extend(beside.as_object().expect("an object").clone());
+        fields.extend(replaced.as_object().expect("an object").clone());
         serde_json::from_value(row).expect("a row")
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let text = sarif(&rows, "hosts/flake.nix").expect("JSON");
         let document: Value = serde_json::from_str(&text).expect("JSON");
         let results = document["runs"][0]["results"].as_array().expect("results");
-        let told: Vec<String> = results
+        let report: Vec<String> = results
             .iter()
             .map(|result| {
                 let place = &result["locations"][0]["physicalLocation"];
@@ -192,7 +192,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            report,
             [
                 "\"failed\" hosts/flake.nix:1:1",
                 "\"conflict\" hosts/flake.nix:1:1",

@@ -9,15 +9,15 @@
 //! - `builder.rs`: builds combinations that evaluate successfully
 //! - `output.rs`, `people.rs`, `formats.rs` and `junit.rs`: print the report in one of its formats
 
-mod alone;
 mod baseline;
 mod builder;
 mod formats;
+mod human;
 mod junit;
 mod output;
-mod people;
 mod rows;
 mod scheduler;
+mod separate;
 mod since;
 mod work;
 
@@ -25,6 +25,6 @@ pub use baseline::Baseline;
 pub use builder::Builder;
 pub use output::{CheckDocument, CheckEnd, Output};
 pub use rows::{CheckRow, CheckStatus, CheckSummary, Regression};
-pub use scheduler::{Scheduler, Standing, Told};
+pub use scheduler::{CheckEvent, CheckProgress, Scheduler};
 pub use since::reason as since;
 pub use work::{CheckWork, Combinations, Limits, Shard};

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{CheckRow, CheckSummary, formats, junit, people};
+use super::{CheckRow, CheckSummary, formats, human, junit};
 use crate::choice::CheckFormat;
-use crate::complaint::AlreadyPrinted;
 use crate::error::CheckError;
+use crate::error_output::AlreadyPrinted;
 use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::NixSession;
@@ -48,7 +48,7 @@ pub struct Output {
 impl Output {
     pub fn begin(&self, session: &NixSession) -> Result<()> {
         match self.format {
-            CheckFormat::Table => say_beside(session, people::head()),
+            CheckFormat::Table => print_beside_json(session, human::head()),
             _ => Ok(()),
         }
     }
@@ -63,12 +63,12 @@ impl Output {
 
     pub fn row(&mut self, session: &NixSession, row: CheckRow) -> Result<()> {
         match self.format {
-            CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
-            CheckFormat::Jsonl => say_beside(
+            CheckFormat::Table => print_beside_json(session, for_stdout(&human::row(&row)))?,
+            CheckFormat::Jsonl => print_beside_json(
                 session,
                 serde_json::to_string(&row).context("cannot write JSON")? + "\n",
             )?,
-            CheckFormat::Github => say_beside(session, formats::github(&row))?,
+            CheckFormat::Github => print_beside_json(session, formats::github(&row))?,
             _ => {}
         }
         self.notes.extend(row.notes.clone());
@@ -91,7 +91,7 @@ impl Output {
         });
         let Self { rows, notes, .. } = &self;
         let text = match self.format {
-            CheckFormat::Table => for_stdout(&people::foot(summary, notes)),
+            CheckFormat::Table => for_stdout(&human::foot(summary, notes)),
             CheckFormat::Jsonl => json!(CheckEnd { schema: 1, summary }).to_string() + "\n",
             CheckFormat::Json => document(&json!(CheckDocument {
                 schema: 1,
@@ -101,9 +101,9 @@ impl Output {
             }))?,
             CheckFormat::Junit => junit::junit(rows, summary)?,
             // Each note was already printed as an annotation.
-            CheckFormat::Github => people::foot(summary, &[]),
+            CheckFormat::Github => human::foot(summary, &[]),
             CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
-            CheckFormat::Markdown => people::markdown(rows, summary, notes),
+            CheckFormat::Markdown => human::markdown(rows, summary, notes),
         };
         say(&text)?;
         if summary.failed == 0 {
@@ -121,7 +121,7 @@ impl Output {
 
 /// Prints a part of the result while the check runs. If bars are drawn on the same terminal, the
 /// renderer prints the part.
-fn say_beside(session: &NixSession, text: String) -> Result<()> {
+fn print_beside_json(session: &NixSession, text: String) -> Result<()> {
     if session.reporter.draws() && std::io::stdout().is_terminal() {
         session.reporter.row(text);
         return Ok(());

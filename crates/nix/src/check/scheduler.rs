@@ -16,7 +16,7 @@ use super::{CheckRow, CheckSummary, CheckWork};
 use crate::error::Failed;
 use crate::evaluation::Evaluated;
 use crate::interrupt::{ActionGuard, Interrupts};
-use crate::pool::{EvaluationEnd, JobOutcome, Say};
+use crate::pool::{EvaluationEnd, JobOutcome, TemplateMessage};
 use crate::registry::Registered;
 use crate::timings::milliseconds;
 
@@ -24,15 +24,15 @@ mod results;
 mod starting;
 
 /// An event during a check.
-pub enum Told {
+pub enum CheckEvent {
     /// A combination was checked.
     Row(Box<CheckRow>),
     /// There is new progress.
-    Standing(Standing),
+    CheckProgress(CheckProgress),
 }
 
 /// The progress of a check.
-pub struct Standing {
+pub struct CheckProgress {
     /// Number of checked combinations.
     pub done: usize,
     /// Number of combinations known so far.
@@ -48,17 +48,17 @@ pub struct Scheduler<'a> {
     work: &'a CheckWork,
     interrupts: &'a Interrupts,
     hosts: Vec<HostCheck>,
-    divided: Divided,
+    sharded_by: ShardedBy,
     tasks: Vec<CheckTask>,
     busy: usize,
-    said: Receiver<(usize, Said)>,
-    sayings: Sender<(usize, Said)>,
+    messages: Receiver<(usize, SchedulerMessage)>,
+    sender: Sender<(usize, SchedulerMessage)>,
     skipped: usize,
 }
 
 /// A message about a host or a job.
-enum Said {
-    Template(Say),
+enum SchedulerMessage {
+    Template(TemplateMessage),
     /// A template of the host has ended. The number identifies the template.
     Gone(usize, EvaluationEnd),
     /// A separate evaluator has tried to list the modules, and another one to evaluate the host.
@@ -69,7 +69,7 @@ enum Said {
 
 /// The division of the work into shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Divided {
+enum ShardedBy {
     /// By host. A shard ignores the hosts of other shards.
     Hosts,
     /// By combination. The combinations of each host are divided among the shards.
@@ -126,34 +126,34 @@ impl<'a> Scheduler<'a> {
     pub fn run(
         work: &'a CheckWork,
         interrupts: &'a Interrupts,
-        mut tell: impl FnMut(Told),
+        mut tell: impl FnMut(CheckEvent),
     ) -> Result<CheckSummary> {
         let begun = Instant::now();
-        let (sayings, said) = channel();
+        let (sender, messages) = channel();
         let mut scheduler = Self {
             work,
             interrupts,
             hosts: vec![HostCheck::new(work.host.clone())],
-            divided: Divided::Sets,
+            sharded_by: ShardedBy::Sets,
             tasks: Vec::new(),
             busy: 0,
-            said,
-            sayings,
+            messages,
+            sender,
             skipped: 0,
         };
         let (mut checked, mut failed) = (0, 0);
         while scheduler.hosts.iter().any(|host| host.stage != Stage::Done) {
             scheduler.fill()?;
-            tell(Told::Standing(scheduler.standing(checked)));
-            let (host, said) = scheduler
-                .said
+            tell(CheckEvent::CheckProgress(scheduler.standing(checked)));
+            let (host, messages) = scheduler
+                .messages
                 .recv()
                 .context("cannot wait for an evaluation")?;
             interrupts.check()?;
-            for row in scheduler.hear(host, said)? {
+            for row in scheduler.handle(host, messages)? {
                 checked += 1;
                 failed += usize::from(row.is_bad());
-                tell(Told::Row(Box::new(row)));
+                tell(CheckEvent::Row(Box::new(row)));
             }
             scheduler.advance();
         }
@@ -168,9 +168,9 @@ impl<'a> Scheduler<'a> {
 
     /// Computes the progress. Each host counts as one combination. The known combinations of its
     /// modules are added.
-    fn standing(&self, done: usize) -> Standing {
+    fn standing(&self, done: usize) -> CheckProgress {
         let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
-        Standing {
+        CheckProgress {
             done,
             known: self.hosts.len() + self.tasks.iter().filter(|task| !task.silent).count(),
             under_way: self.busy,
@@ -201,30 +201,36 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    fn hear(&mut self, index: usize, said: Said) -> Result<Vec<CheckRow>> {
-        match said {
-            Said::Template(Say::Opened { hosts }) => {
+    fn handle(&mut self, index: usize, messages: SchedulerMessage) -> Result<Vec<CheckRow>> {
+        match messages {
+            SchedulerMessage::Template(TemplateMessage::Opened { hosts }) => {
                 if self.hosts[index].name.is_none() {
                     self.opened(index, hosts);
                     self.ask_base(index);
                 }
                 Ok(Vec::new())
             }
-            Said::Template(Say::Ready { registry, outcome }) => {
+            SchedulerMessage::Template(TemplateMessage::Ready { registry, outcome }) => {
                 self.ready(index, &registry, *outcome, true)
             }
-            Said::Template(Say::Failed { ended }) => self.not_ready(index, *ended),
-            Said::Template(Say::Done { id, outcome }) => Ok(self.done(index, id, *outcome, true)),
-            Said::Gone(number, ended) => self.gone(index, number, ended),
-            Said::Host(Ok(_), outcome)
+            SchedulerMessage::Template(TemplateMessage::Failed { ended }) => {
+                self.not_ready(index, *ended)
+            }
+            SchedulerMessage::Template(TemplateMessage::Done { id, outcome }) => {
+                Ok(self.done(index, id, *outcome, true))
+            }
+            SchedulerMessage::Gone(number, ended) => self.gone(index, number, ended),
+            SchedulerMessage::Host(Ok(_), outcome)
                 if matches!(outcome.ended, EvaluationEnd::Evaluated { .. })
                     && std::mem::take(&mut self.hosts[index].fetched_first) =>
             {
                 self.start(index)?;
                 Ok(Vec::new())
             }
-            Said::Host(Ok(registry), outcome) => self.ready(index, &registry, *outcome, false),
-            Said::Host(Err(failed), _) => Ok(self.without_base(
+            SchedulerMessage::Host(Ok(registry), outcome) => {
+                self.ready(index, &registry, *outcome, false)
+            }
+            SchedulerMessage::Host(Err(failed), _) => Ok(self.without_base(
                 index,
                 EvaluationEnd::Failed {
                     places: failed.places.clone(),
@@ -233,7 +239,7 @@ impl<'a> Scheduler<'a> {
                     builds: false,
                 },
             )),
-            Said::Again(id, outcome) => Ok(self.done(index, id, *outcome, false)),
+            SchedulerMessage::Again(id, outcome) => Ok(self.done(index, id, *outcome, false)),
         }
     }
 

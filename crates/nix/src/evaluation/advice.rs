@@ -195,7 +195,7 @@ pub(super) fn missing_option(message: &str) -> Option<Vec<String>> {
 
 /// Suggests options with a similar name, or lists a few options. `beside` contains the names of the
 /// options in the same set.
-pub(super) fn meant(path: &[String], beside: &[String]) -> String {
+pub(super) fn meant(path: &[String], siblings: &[String]) -> String {
     const SHOWN: usize = 20;
     let (last, parents) = path
         .split_last()
@@ -208,17 +208,17 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
             .collect();
         whole.join(".")
     };
-    let close = nearest(last, beside);
+    let close = nearest(last, siblings);
     if !close.is_empty() {
         let close: Vec<String> = close.into_iter().map(shown).collect();
         format!("did you mean {}?", close.join(" or "))
-    } else if !beside.is_empty() && beside.len() <= SHOWN {
+    } else if !siblings.is_empty() && siblings.len() <= SHOWN {
         match parents {
-            [] => format!("use one of the top-level options: {}", beside.join(", ")),
+            [] => format!("use one of the top-level options: {}", siblings.join(", ")),
             parents => format!(
                 "use one of the options in {}: {}",
                 parents.join("."),
-                beside.join(", ")
+                siblings.join(", ")
             ),
         }
     } else {

@@ -185,7 +185,7 @@ fn evaluate(
     let opened = step(Point::EvaluatorLock, || {
         Opened::open(evaluator, &request.source)
     })?;
-    let told = opened.told(evaluator)?;
+    let locked = opened.locked(evaluator)?;
     let lock = milliseconds(begun.elapsed());
     answers.say(EvaluatorMessage::Phase {
         phase: Phase::Lock,
@@ -193,7 +193,7 @@ fn evaluate(
     });
     if request.target == Target::Source {
         return Ok(Evaluated {
-            source: told.source.map(String::from).unwrap_or_default(),
+            source: locked.source.map(String::from).unwrap_or_default(),
             ..Evaluated::default()
         });
     }
@@ -210,10 +210,10 @@ fn evaluate(
     let outputs = with_extras(evaluator, &opened, request)?;
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
     let mut evaluated = Evaluated {
-        inputs: pinned_inputs(&told)?,
-        source: told.source.map(String::from).unwrap_or_default(),
-        lock: told.lock,
-        lock_changed: told.lock_changed,
+        inputs: pinned_inputs(&locked)?,
+        source: locked.source.map(String::from).unwrap_or_default(),
+        lock: locked.lock,
+        lock_changed: locked.lock_changed,
         ..Evaluated::default()
     };
     let read = read(&value, request, &mut evaluated, |warnings| {
@@ -299,12 +299,12 @@ pub fn option_meant(
     };
     let mut asked = asked(&bare, false);
     asked["beside"] = json!(path[..path.len().saturating_sub(1)]);
-    let beside = evaluator
+    let siblings = evaluator
         .apply(&SYSTEM, outputs, &asked.to_string())
         .map_err(anyhow::Error::from)
         .and_then(|value| value.get::<Vec<String>>("beside"));
     // If the type of an option also fails to evaluate, there are no names to suggest.
-    Some(advice::meant(&path, &beside.unwrap_or_default()))
+    Some(advice::meant(&path, &siblings.unwrap_or_default()))
 }
 
 /// Returns the outputs of the source, with an external value for each extra module.

@@ -334,12 +334,12 @@ pub(super) fn crash(request: &EvaluationRequest, ended: &EvaluatorExit) -> Faile
         None => EvaluationError::NoAnswer { action },
     });
     // The message above replaces Rust's own lines about a stack overflow.
-    let told = ended.stderr.lines().filter(|line| {
+    let lines = ended.stderr.lines().filter(|line| {
         !(line.is_empty()
             || line.starts_with("thread '")
             || line.starts_with("fatal runtime error"))
     });
-    let last: Vec<&str> = told.collect();
+    let last: Vec<&str> = lines.collect();
     let last = &last[last.len().saturating_sub(CRASH_LINES)..];
     last.iter().fold(failed, |failed, line| failed.detail(line))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::opened::{Opened, lock};
 use super::{EvaluationRequest, ExtraRequest, Target};
 use crate::attributes::parse;
-use crate::libnix::{self, Beside, Evaluator, Expression, Outputs};
+use crate::libnix::{self, Evaluator, Expression, ExternalValue, Outputs};
 
 /// Our own expression, which evaluates a system.
 pub const SYSTEM: Expression = Expression {
@@ -34,7 +34,7 @@ pub(super) fn with_beside(
     evaluator: &Evaluator,
     opened: &Opened,
     request: &EvaluationRequest,
-    others: Vec<Beside<'_>>,
+    others: Vec<ExternalValue<'_>>,
 ) -> Result<Outputs> {
     let extras = &request.extras;
     let lock = |extra: &ExtraRequest| {
@@ -42,15 +42,15 @@ pub(super) fn with_beside(
         flake.map(|flake| lock(evaluator, flake)).transpose()
     };
     let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
-    let beside = extras
+    let external = extras
         .iter()
         .zip(&flakes)
         .map(|(extra, flake)| match flake {
-            Some(flake) => Beside::Flake(flake),
-            None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
+            Some(flake) => ExternalValue::Flake(flake),
+            None => ExternalValue::Path(extra.path.as_deref().unwrap_or_default()),
         });
-    let beside: Vec<Beside<'_>> = beside.chain(others).collect();
-    opened.outputs(evaluator, request, &beside)
+    let external: Vec<ExternalValue<'_>> = external.chain(others).collect();
+    opened.outputs(evaluator, request, &external)
 }
 
 /// Formats the request for our expression. With `share`, the host's own packages may be used if

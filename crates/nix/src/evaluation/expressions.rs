@@ -13,7 +13,7 @@ use super::opened::Opened;
 use super::{Evaluated, EvaluationRequest};
 use crate::attributes::written;
 use crate::error::{ExpressionError, Failed, Message as _, one_line};
-use crate::libnix::{Beside, Evaluator, NixError, Value};
+use crate::libnix::{Evaluator, ExternalValue, NixError, Value};
 use crate::overrides::value_place;
 
 /// The head of a function. An expression follows as its body, on a separate line, and no text in
@@ -35,9 +35,9 @@ pub(super) fn evaluate(
         let parsed = evaluator.parse(function);
         parsed.map_err(|error| not_nix(one, &error))?;
     }
-    let functions: Vec<Beside<'_>> = functions
+    let functions: Vec<ExternalValue<'_>> = functions
         .iter()
-        .map(|text| Beside::Function(text))
+        .map(|text| ExternalValue::Function(text))
         .collect();
     let outputs = with_beside(evaluator, opened, request, functions)?;
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;

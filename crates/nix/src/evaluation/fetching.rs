@@ -94,7 +94,7 @@ fn lock(action: &str, error: &NixError) -> Option<Failed> {
 /// Removes the error number of the JSON library.
 fn json(message: &str) -> &str {
     match message.strip_prefix("[json.exception.") {
-        Some(rest) => rest.split_once("] ").map_or(rest, |(_, said)| said),
+        Some(rest) => rest.split_once("] ").map_or(rest, |(_, text)| text),
         None => message,
     }
 }

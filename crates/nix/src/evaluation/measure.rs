@@ -37,7 +37,7 @@ pub(super) fn measure(
     let mut measured = Measured::default();
     let mut evaluated = Evaluated::default();
     for _ in 0..=u8::from(measure.again) {
-        let before = Books::read();
+        let before = KernelStatistics::read();
         let begun = Instant::now();
         match &measure.forced {
             Some(forced) => measured.what = force(evaluator, opened, request, forced)?,
@@ -48,7 +48,9 @@ pub(super) fn measure(
             }
         }
         let time = milliseconds(begun.elapsed());
-        measured.passes.push(Books::read().since(&before, time));
+        measured
+            .passes
+            .push(KernelStatistics::read().since(&before, time));
         evaluator.print_counters()?;
     }
     measured.overhead = overhead(evaluator)?;
@@ -120,7 +122,7 @@ fn on_processor() -> Duration {
 
 /// The kernel's statistics about this thread, this process and the machine. The plain numbers are
 /// in milliseconds.
-struct Books {
+struct KernelStatistics {
     /// CPU time of the thread.
     ran: Duration,
     /// Time for which the thread waited for a processor; `None` if the kernel does not report it.
@@ -129,7 +131,7 @@ struct Books {
     machine: Option<f64>,
 }
 
-impl Books {
+impl KernelStatistics {
     fn read() -> Self {
         Self {
             ran: on_processor(),
@@ -202,14 +204,14 @@ mod tests {
 
     #[test]
     fn pass_has_times_of_thread_and_others() {
-        let before = Books::read();
+        let before = KernelStatistics::read();
         let begun = Instant::now();
         // Work for at least one tick of the kernel's clock.
         let mut sum = 0_u64;
         while begun.elapsed().as_millis() < 60 {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        let pass = Books::read().since(&before, milliseconds(begun.elapsed()));
+        let pass = KernelStatistics::read().since(&before, milliseconds(begun.elapsed()));
         assert!(pass.ran > 0.0, "{pass:?}");
         if let Some(waited) = pass.waited {
             // The thread was always running or waiting. The times may be off by up to one tick of

@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::explain::RequestProblem;
 use super::{EvaluationRequest, EvaluationSource, FlakeReference, in_file};
-use crate::libnix::{Argument, Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Value};
+use crate::libnix::{
+    Argument, Evaluator, Expression, ExternalValue, Locked, LockedFlake, Outputs, Value,
+};
 use crate::record::SystemFile;
 
 const FILE: Expression = Expression {
@@ -34,7 +36,7 @@ impl Opened {
     }
 
     /// Returns the data of the locked flake. For a file, the data is empty.
-    pub fn told(&self, evaluator: &Evaluator) -> Result<LockedFlake> {
+    pub fn locked(&self, evaluator: &Evaluator) -> Result<LockedFlake> {
         Ok(match self {
             Self::Flake(locked) => evaluator.read_locked(locked)?,
             Self::File(_) => LockedFlake::default(),
@@ -47,17 +49,17 @@ impl Opened {
         &self,
         evaluator: &Evaluator,
         request: &EvaluationRequest,
-        beside: &[Beside<'_>],
+        external: &[ExternalValue<'_>],
     ) -> Result<Outputs> {
         let file = match self {
-            Self::Flake(locked) => return Ok(evaluator.outputs_with(locked, beside)?),
+            Self::Flake(locked) => return Ok(evaluator.outputs_with(locked, external)?),
             Self::File(file) => file,
         };
         let value = read(evaluator, file)?;
         if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
             return Err(in_file::failed(request, file, &problem).into());
         }
-        Ok(evaluator.outputs_of(value.part("outputs")?, beside)?)
+        Ok(evaluator.outputs_of(value.part("outputs")?, external)?)
     }
 }
 

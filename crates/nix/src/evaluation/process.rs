@@ -23,9 +23,9 @@ pub struct Evaluation {
 impl Evaluation {
     /// Tells the evaluator to exit. Call this after the results are protected in another way. Does
     /// not wait for the exit, because the kernel needs a while to free a gigabyte of memory.
-    pub fn let_go(&self) {
+    pub fn stop_evaluator(&self) {
         if let Some(process) = &self.process {
-            process.hang_up();
+            process.disconnect();
         }
     }
 

@@ -69,30 +69,34 @@ impl Evaluator {
     pub fn outputs_with(
         &self,
         locked: &Locked,
-        beside: &[Beside<'_>],
+        external: &[ExternalValue<'_>],
     ) -> Result<Outputs, NixError> {
         Ok(Outputs {
             outputs: locked.outputs(&self.nix)?,
             source: locked.source(&self.nix)?,
-            beside: self.list(beside)?,
+            external: self.list(external)?,
         })
     }
 
     /// Makes outputs from a value that is not a flake, with external values.
-    pub fn outputs_of(&self, part: Value<'_>, beside: &[Beside<'_>]) -> Result<Outputs, NixError> {
+    pub fn outputs_of(
+        &self,
+        part: Value<'_>,
+        external: &[ExternalValue<'_>],
+    ) -> Result<Outputs, NixError> {
         Ok(Outputs {
             outputs: part.value,
             // Without a flake, there is no source tree to look up files in.
             source: NixValue::string(&self.nix, "")?,
-            beside: self.list(beside)?,
+            external: self.list(external)?,
         })
     }
 
-    fn list(&self, beside: &[Beside<'_>]) -> Result<NixValue, NixError> {
-        let values = beside.iter().map(|one| match one {
-            Beside::Path(path) => NixValue::store_path(&self.nix, &StorePath::parse(path)?),
-            Beside::Flake(other) => other.outputs(&self.nix),
-            Beside::Function(text) => nix_ffi::apply(&self.nix, text, "expression.nix", &[]),
+    fn list(&self, external: &[ExternalValue<'_>]) -> Result<NixValue, NixError> {
+        let values = external.iter().map(|one| match one {
+            ExternalValue::Path(path) => NixValue::store_path(&self.nix, &StorePath::parse(path)?),
+            ExternalValue::Flake(other) => other.outputs(&self.nix),
+            ExternalValue::Function(text) => nix_ffi::apply(&self.nix, text, "expression.nix", &[]),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let values: Vec<&NixValue> = values.iter().collect();
@@ -112,7 +116,7 @@ impl Evaluator {
             &self.nix,
             function.text,
             function.name,
-            &[&flake.outputs, &flake.source, &flake.beside, &text],
+            &[&flake.outputs, &flake.source, &flake.external, &text],
         )?;
         Ok(Value {
             value,
@@ -122,7 +126,7 @@ impl Evaluator {
 
     /// Checks that a Nix function can be parsed.
     pub fn parse(&self, function: &str) -> Result<(), NixError> {
-        self.list(&[Beside::Function(function)]).map(drop)
+        self.list(&[ExternalValue::Function(function)]).map(drop)
     }
 
     /// Applies one of our functions to a subject and a request in JSON. Forces nothing.
@@ -180,11 +184,11 @@ pub struct Outputs {
     outputs: NixValue,
     source: NixValue,
     /// List of external values: store paths, outputs of other flakes, and functions.
-    beside: NixValue,
+    external: NixValue,
 }
 
 /// A value that does not come from the flake.
-pub enum Beside<'a> {
+pub enum ExternalValue<'a> {
     /// A path in the store.
     Path(&'a str),
     /// The outputs of another flake.

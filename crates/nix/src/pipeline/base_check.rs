@@ -13,7 +13,7 @@ use runtime_module_core::pipeline::BaseReport;
 
 use super::cached::CacheUse;
 use super::input_differences::describe_inputs;
-use super::making::Making;
+use super::system_build::SystemBuild;
 use crate::choice::Allow;
 use crate::error::{Failed, PipelineError, describe};
 use crate::evaluation::{
@@ -78,16 +78,16 @@ impl<'a> BaseCheck<'a> {
     /// Begins the comparison unless this pin and base were compared before. `request` is the
     /// request of the change.
     pub fn begin(
-        making: &Making<'a>,
+        build: &SystemBuild<'a>,
         source: &Source,
         request: &EvaluationRequest,
     ) -> Result<Self> {
-        let Making {
+        let SystemBuild {
             session,
             libnix,
             situation,
             plan,
-        } = making;
+        } = build;
         let mut check = Self {
             session,
             subject: None,
@@ -316,7 +316,7 @@ fn timed(
     let begun = Instant::now();
     let evaluated = evaluate(waiting, request, interrupts, reporter).and_then(|evaluation| {
         let took = begun.elapsed();
-        evaluation.let_go();
+        evaluation.stop_evaluator();
         Ok((evaluation.release()?, took))
     });
     match evaluated {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use runtime_module_core::pipeline::CacheReport;
 
 use crate::cache::{
-    CachedResult, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
+    CachedResult, Key, KeyInputs, Lookup, Results, may_be_kept, this_program, visible, why_not,
     why_not_with,
 };
 use crate::evaluation::{Derivation, Evaluated, EvaluationRequest, SYSTEM_TEXT, lock_text};
@@ -89,14 +89,14 @@ impl CacheUse {
         }
         self.tree.clone_from(&pin.source);
         self.lock = lock(libnix, request, pin).map_err(brief)?;
-        let mut ingredients = Ingredients::new(request, &self.lock, &[SYSTEM_TEXT]);
+        let mut inputs = KeyInputs::new(request, &self.lock, &[SYSTEM_TEXT]);
         self.may_build = !settings
             .iter()
             .any(|(name, value)| name == "allow-import-from-derivation" && value == "false");
-        ingredients.settings = visible(&settings);
-        ingredients.nix = libnix_version();
-        ingredients.program = this_program().map_err(brief)?;
-        Ok((results, ingredients.key()))
+        inputs.settings = visible(&settings);
+        inputs.nix = libnix_version();
+        inputs.program = this_program().map_err(brief)?;
+        Ok((results, inputs.key()))
     }
 
     /// Looks up the result. With `need_base`, a result without the host's own toplevel is a miss.

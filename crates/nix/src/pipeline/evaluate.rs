@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::cached::{CacheUse, CachedSystem};
-use super::making::Making;
+use super::system_build::SystemBuild;
 use crate::estimate::Estimate;
 use crate::evaluation::{
     self, Derivation, Evaluated, Evaluation, EvaluationRequest, EvaluationSource, ExtraRequest,
@@ -98,12 +98,12 @@ fn listed(request: &EvaluationRequest) -> Option<ListedConfiguration<'_>> {
 /// Evaluates the request. Afterwards, this process protects the results from the garbage collector.
 /// The evaluator exits, which frees its memory for the builds.
 pub(super) fn evaluate(
-    making: &Making<'_>,
+    build: &SystemBuild<'_>,
     request: &EvaluationRequest,
     configuration: &Configuration,
     cache: &mut CacheUse,
 ) -> Result<Derived> {
-    let (session, store) = (making.session, &making.libnix.store);
+    let (session, store) = (build.session, &build.libnix.store);
     let evaluator = session.evaluator(&request.settings)?;
     if let Some(estimate) = Estimate::read(&session.locations, &request.host) {
         session.reporter.estimate(estimate);
@@ -111,29 +111,21 @@ pub(super) fn evaluate(
     let evaluation = fault::step(Point::Evaluate, || {
         evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
     });
-    let mut evaluation = evaluation.map_err(|error| {
-        notes::gone(store, &making.plan.purpose, configuration).unwrap_or(error)
-    })?;
+    let mut evaluation = evaluation
+        .map_err(|error| notes::gone(store, &build.plan.purpose, configuration).unwrap_or(error))?;
     keep_estimate(session, &request.host);
     let settable = std::mem::take(&mut evaluation.evaluated.settable);
     if let Some(listed) = listed(request).filter(|_| !settable.is_empty()) {
         OptionNames::write(&session.locations, &listed, settable);
     }
-    let targets = targets(making.plan, &evaluation.evaluated);
+    let targets = targets(build.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
-    }
-    // For a file, `lock` had no store path with which to check the store.
-    if let Some(first) = targets
-        .first()
-        .filter(|_| configuration.source.pin().is_none())
-    {
-        making.check_store(&first.drv)?;
     }
     for input in &evaluation.evaluated.inputs {
         store.add_temp_root(&input.source)?;
     }
-    evaluation.let_go();
+    evaluation.stop_evaluator();
     let took = session.reporter.phases().get(Phase::Evaluate);
     cache.keep(request, &evaluation.evaluated, took.unwrap_or(0.0));
     Ok(Derived {

@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::evaluate::evaluation_request;
-use super::lock::lock;
-use super::making::Making;
+use super::system_build::SystemBuild;
 use crate::attributes::written;
 use crate::error::ExpressionError;
 use crate::evaluation::{
@@ -22,8 +21,8 @@ use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, PlannedSource};
 
 /// Evaluates the expressions of an intent. Returns the plan with their values, and with the source
 /// locked.
-pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> {
-    let (session, plan) = (making.session, making.plan);
+pub(super) fn with_values(build: &SystemBuild<'_>, intent: &Intent) -> Result<Plan> {
+    let (session, plan) = (build.session, build.plan);
     let (
         Action::Override(Edit::Set { definitions }),
         Goal::Evaluate {
@@ -35,14 +34,14 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
     else {
         return Ok(plan.clone());
     };
-    let configuration = lock(making, source, additions)?;
+    let configuration = build.lock(source, additions)?;
     let expressions = definitions.iter().zip(&intent.expressions);
     let expressions = expressions.map(|(definition, text)| ValueExpression {
         path: definition.path.clone(),
         text: text.clone(),
     });
     let request = EvaluationRequest {
-        overrides: making.situation.overrides().definitions.clone(),
+        overrides: build.situation.overrides().definitions.clone(),
         describe: Vec::new(),
         expressions: expressions.collect(),
         target: Target::Expressions,
@@ -53,20 +52,20 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
     let evaluation =
         evaluation::evaluate(evaluator, &request, &session.interrupts, &session.reporter).map_err(
             |error| {
-                notes::gone(&making.libnix.store, &plan.purpose, &configuration).unwrap_or(error)
+                notes::gone(&build.libnix.store, &plan.purpose, &configuration).unwrap_or(error)
             },
         )?;
-    let store = &making.libnix.store;
+    let store = &build.libnix.store;
     let values = evaluation.evaluated.expressions.iter();
     let definitions: Vec<Definition> = definitions
         .iter()
         .zip(values)
         .map(|(definition, value)| with_value(store, definition, value))
         .collect::<Result<_>>()?;
-    evaluation.let_go();
+    evaluation.stop_evaluator();
     let edit = Action::Override(Edit::Set { definitions });
     Ok(Plan {
-        overrides: PlannedOverrides::decide(&edit, making.situation)?,
+        overrides: PlannedOverrides::decide(&edit, build.situation)?,
         goal: Goal::Evaluate {
             source: PlannedSource::Known(configuration.source),
             modules: modules.clone(),

@@ -19,7 +19,7 @@ const USUAL: &str = "default";
 
 /// Returns the extra modules that are kept, followed by the new ones. Protects the sources of all
 /// with temporary GC roots.
-pub fn take_in(
+pub fn add_extra_modules(
     session: &NixSession,
     libnix: &Libnix,
     additions: &Additions,

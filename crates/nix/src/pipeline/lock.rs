@@ -1,43 +1,26 @@
-//! The first stage: pins the source and the modules from outside the configuration.
+//! The first stage: pins the source.
 
 use anyhow::Result;
 
-use super::extra_modules;
-use super::making::Making;
+use super::system_build::SystemBuild;
 use crate::evaluation::{EvaluationSource, Opened, ToPin, pin};
 use crate::fault::{self, Point};
 use crate::libnix::interruptible;
 use crate::notes;
-use crate::plan::{Additions, PlannedSource, current_configuration};
-use crate::record::{Configuration, Source};
+use crate::plan::{PlannedSource, current_configuration};
+use crate::record::Source;
 use crate::timings::Phase;
 
-/// Returns the source with its additions. Locks the parts that are not locked yet.
-pub(super) fn lock(
-    making: &Making<'_>,
-    source: &PlannedSource,
-    additions: &Additions,
-) -> Result<Configuration> {
-    let source = lock_source(making, source)?;
-    if let Source::Flake(pin) = &source {
-        making.check_store(&pin.source)?;
-    }
-    Ok(Configuration {
-        source,
-        specialisation: additions.specialisation.clone(),
-        extras: extra_modules::take_in(making.session, &making.libnix, additions)?,
-    })
-}
-
-fn lock_source(making: &Making<'_>, source: &PlannedSource) -> Result<Source> {
-    let Making {
+/// Returns the source. Locks the parts that are not locked yet.
+pub(super) fn lock(build: &SystemBuild<'_>, source: &PlannedSource) -> Result<Source> {
+    let SystemBuild {
         session, libnix, ..
-    } = making;
+    } = build;
     let to_pin = match ToPin::of(source) {
         Ok(to_pin) => to_pin,
         Err(known) => {
             if session.options.accept_flake_config {
-                accept(making, known)?;
+                accept(build, known)?;
             }
             return Ok(known.clone());
         }
@@ -48,7 +31,7 @@ fn lock_source(making: &Making<'_>, source: &PlannedSource) -> Result<Source> {
         })
     })??;
     libnix.store.add_temp_root(&pin.source)?;
-    let before = current_configuration(making.situation);
+    let before = current_configuration(build.situation);
     let before = before.as_ref().map(|before| &before.source);
     notes::announce_pin(session, libnix, before, &pin, &locked)?;
     Ok(pin.into())
@@ -56,9 +39,9 @@ fn lock_source(making: &Making<'_>, source: &PlannedSource) -> Result<Source> {
 
 /// Opens a pinned flake only to apply its `nixConfig` settings, which also affect builds and
 /// downloads in this process.
-fn accept(making: &Making<'_>, source: &Source) -> Result<()> {
-    let source = EvaluationSource::of(source, &making.session.here);
-    making
+fn accept(build: &SystemBuild<'_>, source: &Source) -> Result<()> {
+    let source = EvaluationSource::of(source, &build.session.here);
+    build
         .libnix
         .with_evaluator(|evaluator| Opened::open(evaluator, &source).map(drop))
 }

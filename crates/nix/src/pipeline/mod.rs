@@ -1,7 +1,8 @@
 //! The pipeline that makes a system: lock, find cached, evaluate, query, preflight, realise.
 //!
-//! Each stage takes the previous stage's value and returns its own. A dry run is a plan that stops
-//! before the realise stage.
+//! Each stage takes the previous stage's value and returns its own. Only this file asks the plan
+//! whether to continue with the realise stage. The core crate's `pipeline/mod.rs` activates and
+//! records the system.
 
 mod base_check;
 mod cached;
@@ -9,24 +10,23 @@ mod evaluate;
 mod expressions;
 mod extra_modules;
 mod input_differences;
-mod keeper;
 mod lock;
-mod making;
 mod preflight;
 mod registry;
 mod store_place;
+mod system_build;
+mod system_store;
 
 use std::time::Instant;
 
 use anyhow::Result;
-use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known};
+use runtime_module_core::pipeline::{BaseReport, BuildOrder, Preflight, System, known};
 
 use crate::evaluation::{Evaluated, EvaluationRequest};
 use crate::fault::{self, Point};
 use crate::host::Situation;
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
-use crate::options::StopAfter;
 use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource};
 use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
@@ -36,21 +36,22 @@ use crate::session::NixSession;
 use base_check::BaseCheck;
 use cached::CacheUse;
 use evaluate::{Derived, evaluate, evaluation_request};
-use keeper::OpenStore;
+use extra_modules::add_extra_modules;
 use lock::lock;
-use making::Making;
+use system_build::SystemBuild;
+use system_store::OpenStore;
 
 pub use registry::{registry, source_to_read};
 
 /// Makes the system of a plan. A dry run builds nothing.
 pub fn make(session: &NixSession, situation: &Situation, plan: &Plan) -> Result<System> {
-    let making = Making {
+    let build = SystemBuild {
         session,
         libnix: open(session)?,
         situation,
         plan,
     };
-    making.system()
+    build.system()
 }
 
 /// Makes the system for a request. First evaluates the Nix expressions of the request, and also
@@ -61,24 +62,23 @@ pub fn make_for(
     situation: &Situation,
     plan: Box<Plan>,
 ) -> Result<(Box<Plan>, System)> {
-    let mut making = Making {
+    let mut build = SystemBuild {
         session,
         libnix: open(session)?,
         situation,
         plan: &plan,
     };
     if intent.expressions.is_empty() {
-        let system = making.system()?;
+        let system = build.system()?;
         return Ok((plan, system));
     }
-    let complete = Box::new(expressions::with_values(&making, intent)?);
-    making.plan = &complete;
-    let system = making.system()?;
+    let complete = Box::new(expressions::with_values(&build, intent)?);
+    build.plan = &complete;
+    let system = build.system()?;
     Ok((complete, system))
 }
 
 /// The result of the preflight and realise stages.
-#[derive(Default)]
 struct RealiseResult {
     /// The store paths that were or would be built and fetched.
     missing: Missing,
@@ -88,13 +88,13 @@ struct RealiseResult {
     preflight: Option<Preflight>,
 }
 
-impl Making<'_> {
+impl SystemBuild<'_> {
     /// Evaluates and realises the system, or reuses a known one.
     fn system(self) -> Result<System> {
         match &self.plan.goal {
             Goal::Known(state) => {
-                let keeper = OpenStore::new(self.libnix);
-                known(self.session, self.plan, state, Box::new(keeper))
+                let store = OpenStore::new(self.libnix);
+                known(self.session, self.plan, state, Box::new(store))
             }
             Goal::Evaluate {
                 source,
@@ -114,7 +114,7 @@ impl Making<'_> {
         let (session, plan) = (self.session, self.plan);
 
         // Lock.
-        let mut configuration = lock(&self, source, additions)?;
+        let mut configuration = self.lock(source, additions)?;
         evaluate::note_impurity(session, &configuration.source);
         let request = evaluation_request(session, &configuration, modules, plan);
 
@@ -124,6 +124,10 @@ impl Making<'_> {
         // Find cached, or evaluate.
         let mut cache = CacheUse::new(session, &self.libnix, &request, &configuration.source);
         let derived = self.find_or_evaluate(&request, &configuration, &mut cache)?;
+        if let (Source::File(_), Some(first)) = (&configuration.source, derived.targets.first()) {
+            // A file has no store path with which to check the store earlier.
+            self.check_store(&first.drv)?;
+        }
 
         // Query missing paths while the evaluator exits, then wait for its exit.
         let missing = self.query(&derived)?;
@@ -131,21 +135,38 @@ impl Making<'_> {
         session.interrupts.check()?;
         base_check.finish()?;
 
-        // Preflight, then realise. A dry run does only the preflight.
-        let outputs = self.realise(&derived, missing, &base_check)?;
+        // Preflight, then realise. A dry run ends after the preflight.
+        let outputs = match plan.realises() {
+            true => {
+                self.refuse_before_realise(&derived, &missing, &base_check)?;
+                self.realise(&derived, missing)?
+            }
+            false => self.dry_run(&derived, missing, &base_check),
+        };
 
-        let evaluated = derived.evaluated;
-        self.complete(&mut configuration, &evaluated, &base_check)?;
-        self.announce(&evaluated)?;
+        self.complete(&mut configuration, &derived.evaluated, &base_check)?;
+        self.announce(&derived.evaluated)?;
         let comparison = base_check.report();
         drop(base_check);
-        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-        let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
+        Ok(self.into_system(configuration, derived.evaluated, outputs, comparison, cache))
+    }
+
+    /// Returns the system with everything that the report and the activation need.
+    fn into_system(
+        self,
+        configuration: Configuration,
+        evaluated: Evaluated,
+        outputs: RealiseResult,
+        comparison: Option<BaseReport>,
+        cache: CacheUse,
+    ) -> System {
+        let toplevel = evaluated.toplevel.unwrap_or_default();
+        let own_base = evaluated.base.map(|base| base.out);
         let report = cache.report();
-        Ok(System {
+        System {
             toplevel: toplevel.out,
             drv: Some(toplevel.drv),
-            base: plan.base.clone().or(own_base),
+            base: self.plan.base.clone().or(own_base),
             configuration: Some(configuration),
             warnings: evaluated.warnings,
             facts: Some(evaluated.facts),
@@ -155,11 +176,24 @@ impl Making<'_> {
             preflight: outputs.preflight,
             comparison,
             cache: Some(report),
-            keeper: Box::new(OpenStore {
+            store: Box::new(OpenStore {
                 libnix: self.libnix,
                 cache: Some(cache),
                 running: self.situation.running.clone(),
             }),
+        }
+    }
+
+    /// Locks the source, and adds the extra modules to the store.
+    fn lock(&self, source: &PlannedSource, additions: &Additions) -> Result<Configuration> {
+        let source = lock(self, source)?;
+        if let Source::Flake(pin) = &source {
+            self.check_store(&pin.source)?;
+        }
+        Ok(Configuration {
+            source,
+            specialisation: additions.specialisation.clone(),
+            extras: add_extra_modules(self.session, &self.libnix, additions)?,
         })
     }
 
@@ -190,28 +224,35 @@ impl Making<'_> {
         })
     }
 
-    /// Builds and fetches missing paths, after refusing a system that cannot be activated. A dry
-    /// run builds nothing: it collects all objections, and puts the builds in display order.
-    fn realise(
+    /// Refuses a store whose sources cannot be evaluated here, or whose systems cannot be activated
+    /// here if this is what the plan asks for. `path` is a path in the store.
+    fn check_store(&self, path: &str) -> Result<()> {
+        let place = self.check_sources(path)?;
+        match self.plan.realises() {
+            true => self.check_activation(&place),
+            false => Ok(()),
+        }
+    }
+
+    /// Collects all objections, and puts the builds in display order.
+    fn dry_run(
         &self,
         derived: &Derived,
         missing: Missing,
         base_check: &BaseCheck<'_>,
-    ) -> Result<RealiseResult> {
-        let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
+    ) -> RealiseResult {
         let evaluated = &derived.evaluated;
-        if self.plan.stop_after == StopAfter::Evaluate {
-            let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-            return Ok(RealiseResult {
-                preflight: Some(self.preflight(evaluated, &missing, base_check)),
-                order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
-                missing,
-            });
+        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+        RealiseResult {
+            preflight: Some(self.preflight(evaluated, &missing, base_check)),
+            order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
+            missing,
         }
-        self.refuse_other_base(base_check)?;
-        if !derived.realised {
-            self.refuse_before_build(evaluated, &missing)?;
-        }
+    }
+
+    /// Builds and fetches the missing paths.
+    fn realise(&self, derived: &Derived, missing: Missing) -> Result<RealiseResult> {
+        let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
         let built = fault::step(Point::Realise, || {
             realise(
                 &self.libnix,
@@ -223,7 +264,8 @@ impl Making<'_> {
         })?;
         Ok(RealiseResult {
             missing: built.missing,
-            ..RealiseResult::default()
+            order: BuildOrder::default(),
+            preflight: None,
         })
     }
 

@@ -6,14 +6,15 @@ use anyhow::Result;
 use runtime_module_core::pipeline::{Preflight, examined};
 
 use super::base_check::BaseCheck;
-use super::making::Making;
+use super::evaluate::Derived;
+use super::system_build::SystemBuild;
 use crate::activation::{Findings, compare, space};
 use crate::choice::Allow;
 use crate::evaluation::Evaluated;
 use crate::host::Profile;
 use crate::libnix::Missing;
 
-impl Making<'_> {
+impl SystemBuild<'_> {
     /// Performs the checks of a dry run: on the built system if it is in the store, otherwise on
     /// the result of the evaluation.
     pub(super) fn preflight(
@@ -46,13 +47,23 @@ impl Making<'_> {
         examined(self.session, &self.plan.purpose, &place)
     }
 
-    /// Refuses a change before the build if its system could not be activated. An allowed lack of
-    /// space becomes a note.
-    pub(super) fn refuse_before_build(
+    /// Refuses a change before anything is built, if it would change the base or if its system
+    /// could not be activated.
+    pub(super) fn refuse_before_realise(
         &self,
-        evaluated: &Evaluated,
+        derived: &Derived,
         missing: &Missing,
+        base_check: &BaseCheck<'_>,
     ) -> Result<()> {
+        self.refuse_other_base(base_check)?;
+        match derived.realised {
+            true => Ok(()),
+            false => self.refuse_before_build(&derived.evaluated, missing),
+        }
+    }
+
+    /// Refuses a system that could not be activated. An allowed lack of space becomes a note.
+    fn refuse_before_build(&self, evaluated: &Evaluated, missing: &Missing) -> Result<()> {
         let findings = self.findings(evaluated, missing);
         let passed = findings.pass(&self.plan.allow)?;
         for (objection, text) in findings.objections.iter().zip(passed) {
@@ -65,7 +76,7 @@ impl Making<'_> {
     }
 
     /// Refuses an unrequested change to the base. An allowed change becomes a note.
-    pub(super) fn refuse_other_base(&self, base_check: &BaseCheck<'_>) -> Result<()> {
+    fn refuse_other_base(&self, base_check: &BaseCheck<'_>) -> Result<()> {
         let mut findings = Findings::default();
         self.object_to_base(base_check, &mut findings);
         let passed = findings.pass(&self.plan.allow)?;

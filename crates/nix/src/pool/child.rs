@@ -33,7 +33,7 @@ const ITS_OWN: [&str; 10] = [
 ];
 
 /// Everything that an evaluation in a child needs.
-pub(super) struct Ground<'a> {
+pub(super) struct ChildContext<'a> {
     pub(super) libnix: &'a Libnix,
     pub(super) evaluator: &'a Evaluator,
     pub(super) outputs: &'a Outputs,
@@ -42,14 +42,14 @@ pub(super) struct Ground<'a> {
 }
 
 /// Runs a child that evaluates the host with modules.
-pub(super) fn live(ground: &Ground<'_>, request: &EvaluationRequest, pipe: File) {
-    speak(ground, request, pipe, Vec::new);
+pub(super) fn evaluate_job(context: &ChildContext<'_>, request: &EvaluationRequest, pipe: File) {
+    answer_on(context, request, pipe, Vec::new);
 }
 
 /// Runs a child that evaluates the host itself, and reports which files it evaluated. No other
 /// child runs at that time, so a second thread may prepare the heap on another processor.
 pub(super) fn evaluate_host(
-    ground: &Ground<'_>,
+    context: &ChildContext<'_>,
     request: &EvaluationRequest,
     pipe: File,
     files: impl FnOnce() -> Vec<String>,
@@ -58,19 +58,19 @@ pub(super) fn evaluate_host(
         // If this fails, the evaluation is only slower.
         let _ = touch_ahead();
     }
-    speak(ground, request, pipe, files);
+    answer_on(context, request, pipe, files);
 }
 
-fn speak(
-    ground: &Ground<'_>,
+fn answer_on(
+    context: &ChildContext<'_>,
     request: &EvaluationRequest,
     mut pipe: File,
     files: impl FnOnce() -> Vec<String>,
 ) {
-    ground.libnix.store.reconnect();
+    context.libnix.store.reconnect();
     let begun = Instant::now();
-    let (result, sharing) = evaluate(ground, request);
-    let ended = ended_on(ground, request, result);
+    let (result, sharing) = evaluate(context, request);
+    let ended = ended_on(context, request, result);
     let outcome = JobOutcome {
         milliseconds: milliseconds(begun.elapsed()),
         bytes: own_memory("self"),
@@ -79,16 +79,19 @@ fn speak(
         ..JobOutcome::of(ended)
     };
     // If this fails, the template is gone.
-    let said = serde_json::to_vec(&outcome).map(|text| {
+    let sent = serde_json::to_vec(&outcome).map(|text| {
         let _ = pipe.write_all(&text).and_then(|()| pipe.write_all(b"\n"));
     });
-    if said.is_ok() && print_to(&pipe).is_ok() {
-        let _ = ground.evaluator.print_counters();
+    if sent.is_ok() && print_to(&pipe).is_ok() {
+        let _ = context.evaluator.print_counters();
     }
 }
 
-fn evaluate(ground: &Ground<'_>, request: &EvaluationRequest) -> (Result<Evaluated>, Sharing) {
-    let first = attempt(ground, request, ground.share);
+fn evaluate(
+    context: &ChildContext<'_>,
+    request: &EvaluationRequest,
+) -> (Result<Evaluated>, Sharing) {
+    let first = attempt(context, request, context.share);
     let undecided = |error: &anyhow::Error| {
         is(error, "nix::InfiniteRecursionError")
             || format!("{error}").contains("runtime-module: the packages")
@@ -96,21 +99,21 @@ fn evaluate(ground: &Ground<'_>, request: &EvaluationRequest) -> (Result<Evaluat
     match &first.0 {
         // To decide whether packages can be shared, system.nix reads options that evaluation itself
         // may never need. If one of them fails, evaluate without sharing.
-        Err(error) if ground.share && undecided(error) => attempt(ground, request, false),
+        Err(error) if context.share && undecided(error) => attempt(context, request, false),
         _ => first,
     }
 }
 
 fn attempt(
-    ground: &Ground<'_>,
+    context: &ChildContext<'_>,
     request: &EvaluationRequest,
     share: bool,
 ) -> (Result<Evaluated>, Sharing) {
     let mut sharing = Sharing::default();
     let mut run = || -> Result<Evaluated> {
-        let value = ground
+        let value = context
             .evaluator
-            .apply(&SYSTEM, ground.outputs, &text(request, share))?;
+            .apply(&SYSTEM, context.outputs, &text(request, share))?;
         let mut evaluated = Evaluated::default();
         read(&value, request, &mut evaluated, |_| ())?;
         if share {
@@ -131,14 +134,14 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
 /// Turns a result into a report. If the configuration sets an option that does not exist, suggests
 /// a similar one.
 pub(super) fn ended_on(
-    ground: &Ground<'_>,
+    context: &ChildContext<'_>,
     request: &EvaluationRequest,
     result: Result<Evaluated>,
 ) -> EvaluationEnd {
     let hint = result
         .as_ref()
         .err()
-        .and_then(|error| option_meant(ground.evaluator, ground.outputs, request, error));
+        .and_then(|error| option_meant(context.evaluator, context.outputs, request, error));
     let mut ended = ended(request, result);
     if let (Some(hint), EvaluationEnd::Failed { failed, .. }) = (hint, &mut ended) {
         failed.hints.insert(0, hint);

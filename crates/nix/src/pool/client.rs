@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use anyhow::{Context as _, Result};
 
-use super::{Ask, Say};
+use super::{Ask, TemplateMessage};
 use crate::messages::send;
 
 /// The connection to the client, and the bytes that were read but not yet parsed.
@@ -15,7 +15,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn say(&mut self, what: &Say) -> Result<()> {
+    pub(super) fn say(&mut self, what: &TemplateMessage) -> Result<()> {
         send(&mut self.socket, what)
     }
 
@@ -25,14 +25,14 @@ impl Client {
             if let Some(ask) = self.next()? {
                 return Ok(Some(ask));
             }
-            if !self.hear()? {
+            if !self.receive()? {
                 return Ok(None);
             }
         }
     }
 
     /// Reads the available input. Returns false at the end of the input.
-    pub(super) fn hear(&mut self) -> Result<bool> {
+    pub(super) fn receive(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self
             .socket

@@ -15,7 +15,7 @@ use unix::unistd::Pid;
 
 use super::child::own_memory;
 use super::client::Client;
-use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
+use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, TemplateMessage};
 use crate::error::CheckError;
 use crate::timings::{Counters, milliseconds};
 
@@ -70,14 +70,14 @@ impl Forking {
                 }
             }
             let (asked, heard) = self.wait(client)?;
-            if asked && !client.hear()? {
+            if asked && !client.receive()? {
                 self.children.iter().for_each(Child::kill);
                 return Ok(());
             }
             for index in heard.into_iter().rev() {
-                if !self.children[index].hear()? {
+                if !self.children[index].receive()? {
                     let child = self.children.swap_remove(index);
-                    client.say(&Say::Done {
+                    client.say(&TemplateMessage::Done {
                         id: child.id,
                         outcome: Box::new(child.end(&self.counters)?),
                     })?;
@@ -120,8 +120,8 @@ fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
 }
 
 /// Makes the reply for a job for which no child could be forked.
-fn not_forked(job: &EvaluationJob, reason: String) -> Say {
-    Say::Done {
+fn not_forked(job: &EvaluationJob, reason: String) -> TemplateMessage {
+    TemplateMessage::Done {
         id: job.id,
         outcome: Box::new(JobOutcome::of(EvaluationEnd::Failed {
             failed: CheckError::NotForked { reason }.into(),
@@ -167,7 +167,7 @@ impl Child {
         loop {
             let mut output = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
             wait_for(&mut output, Some(LOOK))?;
-            if output[0].any().unwrap_or(false) && !self.hear()? {
+            if output[0].any().unwrap_or(false) && !self.receive()? {
                 return self.end(before);
             }
             self.look();
@@ -180,7 +180,7 @@ impl Child {
     }
 
     /// Reads the available output. Returns false at the end of the output.
-    fn hear(&mut self) -> Result<bool> {
+    fn receive(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self
             .output

@@ -46,7 +46,7 @@ pub struct EvaluationJob {
 /// A message from a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
-pub enum Say {
+pub enum TemplateMessage {
     /// The flake is open and has these hosts.
     Opened {
         hosts: Vec<String>,

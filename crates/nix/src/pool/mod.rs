@@ -14,5 +14,5 @@ mod messages;
 mod template;
 
 pub use child::own_memory;
-pub use messages::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say, Sharing};
+pub use messages::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Sharing, TemplateMessage};
 pub use template::run as template_role;

@@ -20,10 +20,10 @@ use anyhow::{Context as _, Result};
 use unix::sys::resource::{Resource, getrlimit, setrlimit};
 use unix::sys::wait::waitpid;
 
-use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
+use super::child::{ChildContext, ended, ended_on, evaluate_host, evaluate_job, own_memory};
 use super::client::Client;
 use super::forking::{Child, Forking};
-use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
+use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, TemplateMessage};
 use crate::evaluation::{Evaluated, EvaluationRequest, Opened, SYSTEM, Target, read, text};
 use nix_types::evaluated_file;
 
@@ -37,7 +37,7 @@ use crate::timings::{Counters, milliseconds};
 use crate::worker::give_up_privileges;
 
 /// The verbosity at which libnix reports which files it evaluates.
-const TALKATIVE: u8 = 4;
+const VERBOSITY_WITH_FILES: u8 = 4;
 
 /// Imports a file without using its value, so that its parsed form stays in memory.
 const IMPORT: Expression = Expression {
@@ -77,7 +77,7 @@ pub fn run() -> Result<()> {
     compute_only();
     match serve(&mut client, &asking) {
         Ok(()) => Ok(()),
-        Err(error) => client.say(&Say::Failed {
+        Err(error) => client.say(&TemplateMessage::Failed {
             ended: Box::new(ended(&asking, Err(error))),
         }),
     }
@@ -88,7 +88,7 @@ fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
     // Failing operations return their errors, so other messages from libnix are not needed.
     let files = Files::default();
     let settings = &Settings {
-        verbosity: TALKATIVE,
+        verbosity: VERBOSITY_WITH_FILES,
         ..asking.settings.clone()
     };
     let libnix = Libnix::open(settings.clone(), files.listen())?;
@@ -96,7 +96,7 @@ fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
     let opened = Opened::open(&evaluator, &asking.source)?;
     let outputs = opened.outputs(&evaluator, asking, &[])?;
     let names = evaluator.apply(&SYSTEM, &outputs, &text(asking, false))?;
-    client.say(&Say::Opened {
+    client.say(&TemplateMessage::Opened {
         hosts: names.get("hosts")?,
     })?;
     let Some(Ask::Base {
@@ -113,46 +113,46 @@ fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
         host,
         ..asking.clone()
     };
-    let mut ground = Ground {
+    let mut context = ChildContext {
         libnix: &libnix,
         evaluator: &evaluator,
         outputs: &outputs,
         share: wanted,
     };
-    let (registry, mut outcome) = match evaluate_base(&mut ground, &asking, &files, bytes) {
+    let (registry, mut outcome) = match evaluate_base(&mut context, &asking, &files, bytes) {
         Ok(found) => found,
         Err(error) => {
-            let ended = Box::new(ended_on(&ground, &asking, Err(error)));
-            return client.say(&Say::Failed { ended });
+            let ended = Box::new(ended_on(&context, &asking, Err(error)));
+            return client.say(&TemplateMessage::Failed { ended });
         }
     };
     if matches!(outcome.ended, EvaluationEnd::Failed { .. }) {
         let ended = Box::new(outcome.ended);
-        return client.say(&Say::Failed { ended });
+        return client.say(&TemplateMessage::Failed { ended });
     }
-    let counters = counted(&ground)?;
-    if ground.share {
+    let counters = counted(&context)?;
+    if context.share {
         outcome.counters = counters.clone();
     }
     let outcome = Box::new(outcome);
-    client.say(&Say::Ready { registry, outcome })?;
-    fork_jobs(client, &ground, &asking, counters)
+    client.say(&TemplateMessage::Ready { registry, outcome })?;
+    fork_jobs(client, &context, &asking, counters)
 }
 
 /// Lists the modules of the host, and evaluates it. Children share the host's packages if the
 /// client wants it and the host allows it.
 fn evaluate_base(
-    ground: &mut Ground<'_>,
+    context: &mut ChildContext<'_>,
     asking: &EvaluationRequest,
     files: &Files,
     bytes: Option<u64>,
 ) -> Result<(Vec<Registered>, JobOutcome)> {
     let begun = Instant::now();
-    let (registry, may_share) = registry(ground, asking)?;
-    ground.share &= may_share;
-    let outcome = match ground.share {
-        true => host_here(ground, asking)?,
-        false => host_apart(ground, asking, files, bytes)?,
+    let (registry, may_share) = registry(context, asking)?;
+    context.share &= may_share;
+    let outcome = match context.share {
+        true => host_here(context, asking)?,
+        false => host_apart(context, asking, files, bytes)?,
     };
     let milliseconds = milliseconds(begun.elapsed());
     Ok((
@@ -167,7 +167,7 @@ fn evaluate_base(
 /// Forks a child for each job of the client until it disconnects.
 fn fork_jobs(
     client: &mut Client,
-    ground: &Ground<'_>,
+    context: &ChildContext<'_>,
     asking: &EvaluationRequest,
     counters: Counters,
 ) -> Result<()> {
@@ -176,30 +176,33 @@ fn fork_jobs(
             modules: job.modules.clone(),
             ..asking.clone()
         };
-        fork_child(&[], |pipe| live(ground, &asking, pipe))
+        fork_child(&[], |pipe| evaluate_job(context, &asking, pipe))
     };
     Forking::new(counters).work(client, fork)
 }
 
 /// Returns the modules of the host, and whether children may use its packages.
-fn registry(ground: &Ground<'_>, asking: &EvaluationRequest) -> Result<(Vec<Registered>, bool)> {
+fn registry(
+    context: &ChildContext<'_>,
+    asking: &EvaluationRequest,
+) -> Result<(Vec<Registered>, bool)> {
     let asking = EvaluationRequest {
         target: Target::Registry,
         ..asking.clone()
     };
-    let value = ground
+    let value = context
         .evaluator
-        .apply(&SYSTEM, ground.outputs, &text(&asking, false))?;
+        .apply(&SYSTEM, context.outputs, &text(&asking, false))?;
     let mut evaluated = Evaluated::default();
     read(&value, &asking, &mut evaluated, |_| ())?;
     Ok((evaluated.registry, value.get("mayShare")?))
 }
 
 /// Evaluates the host in this process, so that children can reuse the result.
-fn host_here(ground: &Ground<'_>, asking: &EvaluationRequest) -> Result<JobOutcome> {
-    let value = ground
+fn host_here(context: &ChildContext<'_>, asking: &EvaluationRequest) -> Result<JobOutcome> {
+    let value = context
         .evaluator
-        .apply(&SYSTEM, ground.outputs, &text(asking, false))?;
+        .apply(&SYSTEM, context.outputs, &text(asking, false))?;
     let mut evaluated = Evaluated::default();
     read(&value, asking, &mut evaluated, |_| ())?;
     Ok(JobOutcome {
@@ -213,20 +216,20 @@ fn host_here(ground: &Ground<'_>, asking: &EvaluationRequest) -> Result<JobOutco
 /// Lets a child evaluate the host, then parses the files that it read. Only their syntax is useful
 /// to other children.
 fn host_apart(
-    ground: &Ground<'_>,
+    context: &ChildContext<'_>,
     asking: &EvaluationRequest,
     files: &Files,
     bytes: Option<u64>,
 ) -> Result<JobOutcome> {
-    let before = counted(ground)?;
+    let before = counted(context)?;
     let forked = fork_child(&[], |pipe| {
-        evaluate_host(ground, asking, pipe, || files.take());
+        evaluate_host(context, asking, pipe, || files.take());
     })
     .context("cannot fork an evaluator")?;
     let mut outcome = Child::alone(forked, bytes).wait(&before)?;
     for file in std::mem::take(&mut outcome.files) {
         // If this fails, each child that needs the file reads it.
-        let _ = import(ground.evaluator, &file);
+        let _ = import(context.evaluator, &file);
     }
     Ok(outcome)
 }
@@ -262,10 +265,10 @@ impl Files {
 
 /// Returns the counters so far. A child prints them, because libnix prints only to the file that an
 /// environment variable names, and the output of the template goes to the client.
-fn counted(ground: &Ground<'_>) -> Result<Counters> {
+fn counted(context: &ChildContext<'_>) -> Result<Counters> {
     let mut child = fork_child(&[], |pipe| {
         if crate::libnix::print_to(&pipe).is_ok() {
-            let _ = ground.evaluator.print_counters();
+            let _ = context.evaluator.print_counters();
         }
     })
     .context("cannot fork an evaluator")?;

@@ -11,11 +11,11 @@ struct Scripted {
     changes: Vec<(u64, UnitState)>,
     has_failed: bool,
     said: Vec<String>,
-    looks: VecDeque<u64>,
+    queries: VecDeque<u64>,
 }
 
 impl Scripted {
-    fn states(&self) -> States {
+    fn states_now(&self) -> States {
         let due = self.changes.iter().filter(|(at, _)| *at <= self.clock);
         due.map(|(_, unit)| (UnitId::of_system(&unit.name), unit.clone()))
             .collect()
@@ -23,15 +23,15 @@ impl Scripted {
 }
 
 impl WatchedMachine for Scripted {
-    fn look(&mut self) -> States {
-        self.looks.push_back(self.clock);
-        let mut states = self.states();
+    fn states(&mut self) -> States {
+        self.queries.push_back(self.clock);
+        let mut states = self.states_now();
         states.retain(|_, unit| unit.active != "inactive" || unit.job.is_some());
         states
     }
 
-    fn look_at(&mut self, ids: &[UnitId]) -> States {
-        let mut states = self.states();
+    fn states_of(&mut self, ids: &[UnitId]) -> States {
+        let mut states = self.states_now();
         states.retain(|id, _| ids.contains(id));
         states
     }
@@ -116,7 +116,11 @@ fn services_that_report_their_start_are_not_watched() {
             ..Scripted::default()
         };
         assert_eq!(watch(&mut machine), (0, vec![]), "{kind}");
-        assert_eq!((machine.looks.len(), machine.said.len()), (1, 0), "{kind}");
+        assert_eq!(
+            (machine.queries.len(), machine.said.len()),
+            (1, 0),
+            "{kind}"
+        );
     }
 }
 
@@ -328,7 +332,7 @@ fn zero_settle_time_means_one_check() {
             ..Scripted::default()
         };
         let found = watch_with(&mut machine, &States::new(), 0, &[]);
-        assert_eq!((found, machine.looks.len()), ((0, vec![]), 1));
+        assert_eq!((found, machine.queries.len()), ((0, vec![]), 1));
     }
     let mut machine = Scripted {
         changes: vec![(0, service("simple", "failed"))],

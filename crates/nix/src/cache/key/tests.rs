@@ -54,23 +54,23 @@ fn flake(request: &mut EvaluationRequest) -> &mut FlakeReference {
     }
 }
 
-fn ingredients(request: &EvaluationRequest) -> Ingredients {
-    Ingredients {
+fn inputs(request: &EvaluationRequest) -> KeyInputs {
+    KeyInputs {
         settings: vec![("system".into(), "x86_64-linux".into())],
         nix: "2.26.3".into(),
         program: "one".into(),
-        ..Ingredients::new(request, "{}", &["1 + 1"])
+        ..KeyInputs::new(request, "{}", &["1 + 1"])
     }
 }
 
 fn key(change: impl FnOnce(&mut EvaluationRequest)) -> Key {
     let mut request = request();
     change(&mut request);
-    ingredients(&request).key()
+    inputs(&request).key()
 }
 
 /// The name that `differences` returns for an ingredient, and a change to the ingredient.
-type Change = (&'static str, fn(&mut Ingredients));
+type Change = (&'static str, fn(&mut KeyInputs));
 
 const CHANGES: [Change; 20] = [
     ("the source", |i| i.reference.push('x')),
@@ -109,7 +109,7 @@ const CHANGES: [Change; 20] = [
 
 #[test]
 fn each_ingredient_changes_key_and_is_named() {
-    let before = ingredients(&request());
+    let before = inputs(&request());
     let mut keys = std::collections::BTreeSet::from([before.key().digest]);
     for (index, (name, change)) in CHANGES.iter().enumerate() {
         let mut after = before.clone();
@@ -133,15 +133,15 @@ fn each_ingredient_changes_key_and_is_named() {
 #[test]
 fn text_moved_between_ingredients_changes_key() {
     // The digest separates texts by their lengths, not by a separator.
-    let one = Ingredients {
+    let one = KeyInputs {
         nix: "a".into(),
         program: "bc".into(),
-        ..Ingredients::default()
+        ..KeyInputs::default()
     };
-    let other = Ingredients {
+    let other = KeyInputs {
         nix: "ab".into(),
         program: "c".into(),
-        ..Ingredients::default()
+        ..KeyInputs::default()
     };
     assert_ne!(one.key().digest, other.key().digest);
     assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{CheckTask, Divided, HostCheck, Scheduler, Stage};
+use super::{CheckTask, HostCheck, Scheduler, ShardedBy, Stage};
 use crate::check::{CheckRow, CheckStatus, Combinations};
 use crate::error::{CheckError, Failed};
 use crate::pool::{EvaluationEnd, JobOutcome};
@@ -20,7 +20,7 @@ impl Scheduler<'_> {
         // combinations of each host.
         let shard = self.work.shard.filter(|shard| names.len() >= shard.count);
         if shard.is_some() {
-            self.divided = Divided::Hosts;
+            self.sharded_by = ShardedBy::Hosts;
         }
         let mine =
             |position: usize| shard.is_none_or(|shard| position % shard.count == shard.index);
@@ -43,7 +43,7 @@ impl Scheduler<'_> {
         match self.work.shard {
             // Each host starts at a different shard, because it may have fewer combinations than
             // there are shards.
-            Some(shard) if self.divided == Divided::Sets => {
+            Some(shard) if self.sharded_by == ShardedBy::Sets => {
                 (index + number) % shard.count == shard.index
             }
             _ => true,

@@ -5,14 +5,14 @@ use std::sync::mpsc::{Sender, channel};
 
 use anyhow::Result;
 
-use super::{Said, Scheduler, Stage, Template};
+use super::{Scheduler, SchedulerMessage, Stage, Template};
 use crate::check::Limits;
-use crate::check::alone::{alone, watch};
+use crate::check::separate::{alone, watch};
 use crate::error::{CheckError, describe};
 use crate::evaluation::{EvaluationRequest, Target};
 use crate::libnix::Settings;
 use crate::messages::{greet, receive, send};
-use crate::pool::{Ask, EvaluationEnd, EvaluationJob, Say};
+use crate::pool::{Ask, EvaluationEnd, EvaluationJob, TemplateMessage};
 use crate::registry::ModuleRequest;
 use crate::worker::{self, EvaluatorProcess, EvaluatorStart};
 
@@ -45,16 +45,16 @@ impl Scheduler<'_> {
             requests,
             _guard: guard,
         });
-        let (sayings, number) = (self.sayings.clone(), host.templates);
+        let (sender, number) = (self.sender.clone(), host.templates);
         std::thread::spawn(move || {
-            let why = listen(index, &mut process, goes_on, &sayings);
+            let why = listen(index, &mut process, goes_on, &sender);
             let ended = match (watch.join(), process.finish()) {
                 (Ok(Some(ended)), _) => ended,
                 (_, finished) => EvaluationEnd::Died {
                     why: how(finished, why),
                 },
             };
-            let _ = sayings.send((index, Said::Gone(number, ended)));
+            let _ = sender.send((index, SchedulerMessage::Gone(number, ended)));
         });
         if self.hosts[index].name.is_some() {
             self.ask_base(index);
@@ -96,14 +96,14 @@ impl Scheduler<'_> {
     /// Gives a job to a separate evaluator.
     pub(super) fn again(&self, index: usize, id: usize) {
         let request = self.request(index, &self.tasks[id].modules, Target::Toplevel);
-        let (work, interrupts, sayings) = (
+        let (work, interrupts, sender) = (
             self.work.clone(),
             self.interrupts.clone(),
-            self.sayings.clone(),
+            self.sender.clone(),
         );
         std::thread::spawn(move || {
             let outcome = alone(&work, &request, &interrupts).1;
-            let _ = sayings.send((index, Said::Again(id, Box::new(outcome))));
+            let _ = sender.send((index, SchedulerMessage::Again(id, Box::new(outcome))));
         });
     }
 
@@ -125,10 +125,10 @@ impl Scheduler<'_> {
     pub(super) fn host_alone(&self, index: usize) {
         let registry = self.request(index, &[], Target::Registry);
         let toplevel = self.request(index, &[], Target::Toplevel);
-        let (work, interrupts, sayings) = (
+        let (work, interrupts, sender) = (
             self.work.clone(),
             self.interrupts.clone(),
-            self.sayings.clone(),
+            self.sender.clone(),
         );
         std::thread::spawn(move || {
             let (evaluated, outcome) = alone(&work, &registry, &interrupts);
@@ -138,7 +138,7 @@ impl Scheduler<'_> {
                 (None, _) => Err(CheckError::ModulesNotListed.into()),
             };
             let outcome = alone(&work, &toplevel, &interrupts).1;
-            let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));
+            let _ = sender.send((index, SchedulerMessage::Host(found, Box::new(outcome))));
         });
     }
 }
@@ -156,21 +156,24 @@ fn listen(
     index: usize,
     process: &mut EvaluatorProcess,
     goes_on: Sender<()>,
-    sayings: &Sender<(usize, Said)>,
+    sender: &Sender<(usize, SchedulerMessage)>,
 ) -> Result<()> {
     let mut watched = Some(goes_on);
     if greet(&mut process.messages)?.is_none() {
         return Ok(());
     }
-    while let Some(say) = receive::<Say>(&mut process.messages)? {
+    while let Some(say) = receive::<TemplateMessage>(&mut process.messages)? {
         match (&say, &watched) {
-            (Say::Opened { .. }, Some(goes_on)) => {
+            (TemplateMessage::Opened { .. }, Some(goes_on)) => {
                 // The watcher may have just stopped the template.
                 let _ = goes_on.send(());
             }
             _ => watched = None,
         }
-        if sayings.send((index, Said::Template(say))).is_err() {
+        if sender
+            .send((index, SchedulerMessage::Template(say)))
+            .is_err()
+        {
             return Ok(());
         }
     }

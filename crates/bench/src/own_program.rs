@@ -9,10 +9,10 @@ use serde_json::Value;
 use runtime_module_core::error::Failed;
 use runtime_module_core::options::Options;
 use runtime_module_nix::session::NixSession;
-use runtime_module_nix::worker::run_ourselves;
+use runtime_module_nix::worker::run_own_program;
 
 /// Runs a command to its end with the global options of this run.
-pub fn ourselves(
+pub fn own_program(
     session: &NixSession,
     command: &str,
     names: &[String],
@@ -23,7 +23,7 @@ pub fn ourselves(
     arguments.extend(["--json", "--progress", "off"].map(String::from));
     arguments.extend(more.iter().map(|word| (*word).to_string()));
     arguments.extend(passed_on(&session.options));
-    let done = run_ourselves(&arguments)?;
+    let done = run_own_program(&arguments)?;
     let document: Value = serde_json::from_slice(&done.stdout).with_context(|| {
         format!("cannot parse the output of `runtime-module {command}` as JSON")
     })?;

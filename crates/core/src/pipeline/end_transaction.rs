@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::elevation::{elevate, request, settle, wait_for_others, whole_milliseconds};
-use crate::activation::{Activated, Errand};
+use crate::activation::{Activated, ActivatorTask};
 use crate::session::Session;
 
 /// The waiting times of a command that ends a transaction.
@@ -23,12 +23,12 @@ pub struct Waits {
 pub fn end_transaction(
     session: &Session,
     purpose: &str,
-    errand: Errand,
+    task: ActivatorTask,
     waits: Waits,
 ) -> Result<Activated> {
     wait_for_others(session, waits.others);
     let activator = elevate(session)?;
-    let mut request = request(session, purpose, errand);
+    let mut request = request(session, purpose, task);
     request.wait = whole_milliseconds(waits.others);
     let baked = session.host().baked()?;
     request.settle = settle(waits.settle, baked.as_ref());

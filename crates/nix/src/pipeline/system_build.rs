@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::session::NixSession;
 
 /// The inputs for making a system.
-pub(super) struct Making<'a> {
+pub(super) struct SystemBuild<'a> {
     pub(super) session: &'a NixSession,
     pub(super) libnix: Libnix,
     pub(super) situation: &'a Situation,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use runtime_module_core::pipeline::Keeper;
+use runtime_module_core::pipeline::SystemStore;
 
 use super::cached::CacheUse;
 use crate::libnix::Libnix;
@@ -28,7 +28,7 @@ impl OpenStore {
     }
 }
 
-impl Keeper for OpenStore {
+impl SystemStore for OpenStore {
     fn is_valid(&self, path: &str) -> Result<bool> {
         Ok(self.libnix.store.is_valid(path)?)
     }

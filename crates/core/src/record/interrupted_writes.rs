@@ -40,7 +40,7 @@ fn files(folder: &Path) -> Vec<String> {
 
 /// Interrupts the writing of the second version of a file at each byte. `write` writes a version,
 /// and `read` reads the current version.
-fn cut_everywhere<T: PartialEq + Debug>(
+fn interrupt_at_every_byte<T: PartialEq + Debug>(
     point: &str,
     file: impl Fn(&Locations) -> PathBuf,
     write: impl Fn(&Locations, u64) -> Result<()>,
@@ -114,7 +114,7 @@ fn entry(revision: u64, time: u64) -> Entry {
 
 #[test]
 fn interrupted_state_write_loses_nothing() {
-    cut_everywhere(
+    interrupt_at_every_byte(
         "write.state",
         Locations::state,
         |locations, version| state(version).write(locations),
@@ -128,7 +128,7 @@ fn interrupted_wanted_write_loses_nothing() {
         schema: SCHEMA,
         modules: vec![format!("module-{version}"), "hello".into()],
     };
-    cut_everywhere(
+    interrupt_at_every_byte(
         "write.wanted",
         Locations::wanted,
         |locations, version| wanted(version).write(locations),
@@ -141,7 +141,7 @@ fn interrupted_history_write_loses_nothing() {
     // Adding a record also removes records that are too old, so test this case too.
     for time in [|_| 1, |version| version * (AGE + 1)] {
         let time: fn(u64) -> u64 = time;
-        cut_everywhere(
+        interrupt_at_every_byte(
             "write.history",
             Locations::history,
             |locations, version| append_history(locations, &entry(version, time(version))),
@@ -162,7 +162,7 @@ fn interrupted_overrides_write_loses_nothing() {
             paths: vec![vec!["services".into(), "x".into()]],
         },
     };
-    cut_everywhere(
+    interrupt_at_every_byte(
         "write.overrides",
         Locations::overrides_log,
         |locations, version| append_override(locations, &generation(version)),
@@ -188,7 +188,7 @@ fn interrupted_write_of_kept_overrides_loses_nothing() {
             ..Definition::default()
         }],
     };
-    cut_everywhere(
+    interrupt_at_every_byte(
         "write.kept-overrides",
         Locations::kept_overrides,
         |locations, version| kept(version).write(locations),
@@ -199,8 +199,8 @@ fn interrupted_write_of_kept_overrides_loses_nothing() {
 #[test]
 fn interrupted_message_write_loses_nothing() {
     // Each of these files has a unique name, so it is never replaced.
-    let message = |version: u64| serde_json::json!({"errand": "confirm", "version": version});
-    cut_everywhere(
+    let message = |version: u64| serde_json::json!({"task": "confirm", "version": version});
+    interrupt_at_every_byte(
         "write.request",
         |locations| locations.request("1-1"),
         |locations, version| match version {
@@ -209,7 +209,7 @@ fn interrupted_message_write_loses_nothing() {
         },
         |locations| take_over::<serde_json::Value>(locations, "1-1").ok(),
     );
-    cut_everywhere(
+    interrupt_at_every_byte(
         "write.outcome",
         |locations| locations.outcome("1-1"),
         |locations, version| match version {

@@ -29,7 +29,7 @@ pub struct FailureDocument {
 }
 
 /// Prints an error unless it was already printed. Returns its exit code.
-pub fn complain(error: &anyhow::Error, json: bool) -> u8 {
+pub fn print_error(error: &anyhow::Error, json: bool) -> u8 {
     let failed = describe(error);
     if error.is::<AlreadyPrinted>() {
         return failed.failure.code();

@@ -13,7 +13,7 @@ let
     types
     ;
   # The syntax of durations in flags.
-  duration = types.strMatching "[0-9]{1,8}(\\.[0-9]{1,9})?|([0-9]{1,4}(ms|s|min|m|h|d)){1,6}";
+  duration = types.strMatching "[0-9]{1,8}(\\.[0-9]{1,9})?|([0-9]{1,4}(\\.[0-9]{1,3})?(ms|s|min|m|h|d)){1,6}";
 in
 {
   options.services.runtimeModules = {

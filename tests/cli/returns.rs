@@ -54,10 +54,10 @@ fn settle_is_a_duration_and_only_waits_for_units() {
     env.quiet(&["enable", "inline"]).ok();
     env.quiet(&["reset", "--settle", "1h"]).ok();
     assert!(begun.elapsed() < Duration::from_secs(300));
-    env.bake(&[("settle", json!("3"))]);
+    env.bake(&[("settle", json!("3x"))]);
     let refused = env.quiet(&["enable", "inline"]).ends_with(5);
     assert!(
-        refused.stderr.contains("settle is \"3\""),
+        refused.stderr.contains("settle is \"3x\""),
         "{}",
         refused.stderr
     );

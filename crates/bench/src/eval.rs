@@ -57,7 +57,7 @@ pub fn run(session: &NixSession, names: &[String], rules: Rules) -> Result<Bench
         tasks.push(BenchTask {
             name: cached(&names.join("+")),
             optional: false,
-            work: Box::new(move || recall(session, names, why_not)),
+            work: Box::new(move || measure_cache_lookup(session, names, why_not)),
         });
     }
     let rounds = run_rounds(session, tasks, rules, &[&subject])?;
@@ -133,7 +133,7 @@ fn series(sets: &[(String, Vec<String>)]) -> Vec<(String, String)> {
 
 /// Measures a lookup in the result cache instead of an evaluation. The first run stores the result.
 /// If the result is not cached, returns no sample and puts the reason into `why_not`.
-fn recall(
+fn measure_cache_lookup(
     session: &NixSession,
     names: &[String],
     why_not: &RefCell<Option<String>>,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 /// The syntax of durations, as in `config.schema.json` and in the types of NixOS options. It limits
 /// the length of a duration, so that the computation of a deadline cannot overflow.
-pub const SYNTAX: &str = r"^([0-9]{1,8}(\.[0-9]{1,9})?|([0-9]{1,4}(ms|s|min|m|h|d)){1,6})$";
+pub const SYNTAX: &str =
+    r"^([0-9]{1,8}(\.[0-9]{1,9})?|([0-9]{1,4}(\.[0-9]{1,3})?(ms|s|min|m|h|d)){1,6})$";
 
 /// Parses a duration. A plain number, with or without a fraction, is in seconds.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let expected = || "expected a duration such as 500ms, 30s, 5m or 1h30m".to_string();
-    if is_number(text) {
+    if is_decimal(text, 8, 9) {
         let seconds = text.parse().map_err(|_| expected())?;
         return Duration::try_from_secs_f64(seconds).map_err(|_| expected());
     }
@@ -28,23 +29,23 @@ pub fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Returns whether the text matches `[0-9]{1,8}(\.[0-9]{1,9})?`.
-fn is_number(text: &str) -> bool {
+/// Returns whether the text matches `[0-9]{1,WHOLE}(\.[0-9]{1,FRACTION})?`.
+fn is_decimal(text: &str, whole: usize, fraction: usize) -> bool {
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
     match text.split_once('.') {
-        None => digits(text, 8),
-        Some((whole, fraction)) => digits(whole, 8) && digits(fraction, 9),
+        None => digits(text, whole),
+        Some((left, right)) => digits(left, whole) && digits(right, fraction),
     }
 }
 
-/// Returns how often the text repeats `[0-9]{1,4}(ms|s|min|m|h|d)`; `None` if it has anything else.
+/// Returns the number of parts, each a number and a unit; `None` if the text has anything else.
 fn parts(text: &str) -> Option<usize> {
     let (mut rest, mut count) = (text, 0);
     while !rest.is_empty() {
-        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        if !(1..=4).contains(&(rest.len() - unit.len())) {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        if !is_decimal(&rest[..rest.len() - unit.len()], 4, 3) {
             return None;
         }
         rest = ["ms", "s", "min", "m", "h", "d"]

@@ -12,7 +12,7 @@ use crate::session::Session;
 
 /// Prints a result as JSON or as human-readable text. Names in the text must already be safe for a
 /// terminal.
-pub fn tell<T: Serialize>(
+pub fn print_result<T: Serialize>(
     session: &Session,
     result: &T,
     human: impl FnOnce(&T) -> String,
@@ -31,7 +31,7 @@ pub fn tell_sorted<T: Serialize>(
     result: &T,
     human: impl FnOnce(&T) -> String,
 ) -> Result<()> {
-    tell(session, &json!(result), |_| human(result))
+    print_result(session, &json!(result), |_| human(result))
 }
 
 /// Formats a result as the JSON document of `--json`.

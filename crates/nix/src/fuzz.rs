@@ -4,7 +4,7 @@
 //! A reader takes bytes, and a directory that replaces the machine's root. It ignores errors,
 //! because an error is a valid answer to invalid input. It panics if a value changes when it is
 //! written and read again, or if the value contradicts the bytes. It does not write files. The
-//! caller writes the bytes to [`Reader::file`], and creates the file in [`Reader::beside`].
+//! caller writes the bytes to [`Reader::file`], and creates the file in [`Reader::companion`].
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

@@ -165,8 +165,10 @@ fn unmoved(work: &RunningTransaction<'_>, change: &Change) -> Result<()> {
 /// Refuses the change if an earlier transaction has not ended.
 fn interrupted(work: &RunningTransaction<'_>) -> Result<()> {
     let runs = work.host().running();
-    match work.state.unended(runs.as_deref()) {
-        Some(pending) => Err(recovery::unended(&work.request.purpose, pending).into()),
+    match work.state.unfinished_transaction(runs.as_deref()) {
+        Some(pending) => {
+            Err(recovery::unfinished_transaction_error(&work.request.purpose, pending).into())
+        }
         None => Ok(()),
     }
 }

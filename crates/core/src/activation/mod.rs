@@ -49,7 +49,7 @@ pub use client::Activator;
 pub use failed_command::FailedCommand;
 pub use findings::Findings;
 pub use preflight::{compare, examine, space};
-pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
+pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unfinished_transaction_error};
 pub use relay::run as relay_role;
 pub use switch::read_output as read_switch_output;
 pub use systemd::wait_for_boot;
@@ -213,7 +213,7 @@ pub struct UnitLog {
 
 impl UnitLog {
     /// Returns the unit and the cause of its failure, on one line.
-    fn sentence(&self) -> String {
+    fn summary(&self) -> String {
         let user = self.user.as_ref();
         let user = user.map_or_else(String::new, |user| format!(" of user {user}"));
         let kind = self.service_type.as_ref();
@@ -281,7 +281,7 @@ impl Activated {
         let mut failed = kind.error(self.explanation.clone());
         for unit in &self.failed_units {
             let log = self.log_of(unit);
-            let what = log.map_or_else(|| unit.clone(), UnitLog::sentence);
+            let what = log.map_or_else(|| unit.clone(), UnitLog::summary);
             failed = failed.detail(format!("failed: {what}"));
         }
         for log in &self.unit_logs {

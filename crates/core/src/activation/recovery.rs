@@ -33,7 +33,7 @@ const WAIT_LIMIT: Duration = Duration::from_secs(600);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Returns the error for a change that must wait until an earlier transaction ends.
-pub fn unended(purpose: &str, pending: &Pending) -> Failed {
+pub fn unfinished_transaction_error(purpose: &str, pending: &Pending) -> Failed {
     let purpose = purpose.into();
     let change = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
@@ -61,7 +61,7 @@ pub(super) fn recover(mut work: RunningTransaction<'_>, finish: bool) -> Result<
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, &purpose, wait)?;
     let runs = work.host().running();
-    if work.state.unended(runs.as_deref()).is_none() {
+    if work.state.unfinished_transaction(runs.as_deref()).is_none() {
         // An external switch has activated another system, so there is nothing to roll back.
         work.activated.explanation =
             format!("{purpose}: an external switch had already ended the change");
@@ -175,7 +175,7 @@ fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, fin
 /// Confirms the pending change.
 pub(super) fn confirm(mut work: RunningTransaction<'_>) -> Result<Activated> {
     let runs = work.host().running();
-    let waits = work.state.unended(runs.as_deref()).cloned();
+    let waits = work.state.unfinished_transaction(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(TransactionError::NothingToConfirm.into());
     };
@@ -217,7 +217,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let _held = hold(locations, "roll back the unconfirmed change", WAIT_LIMIT)?;
     let state = LocalHost::new(locations).state()?;
     let runs = LocalHost::new(locations).running();
-    let Some(pending) = state.unended(runs.as_deref()).cloned() else {
+    let Some(pending) = state.unfinished_transaction(runs.as_deref()).cloned() else {
         return Ok(());
     };
     // If a second timer was armed after the switch, the first timer expires too early, so ignore
@@ -293,7 +293,7 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
         let _ = no_foreign_switch(work.locations, &work.request.purpose, WAIT_LIMIT);
         // The external switch may have activated another system, which a rollback would replace.
         let runs = work.host().running();
-        if work.state.unended(runs.as_deref()).is_none() {
+        if work.state.unfinished_transaction(runs.as_deref()).is_none() {
             return Verification::superseded(runs.as_deref().unwrap_or("nothing"));
         }
         work.advance(Step::Returning);

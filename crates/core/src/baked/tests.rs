@@ -106,7 +106,7 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
                 "s",
                 "+5s",
                 "-1s",
-                "1.5m",
+                "1.m",
                 "60 s",
                 "10000s",
                 "5w",

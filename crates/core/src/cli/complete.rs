@@ -202,7 +202,7 @@ impl CompletionData {
         let pending = self
             .state
             .iter()
-            .filter_map(|state| state.unended(self.running.as_deref()))
+            .filter_map(|state| state.unfinished_transaction(self.running.as_deref()))
             .flat_map(|pending| &pending.wanted);
         let wanted = self.state.iter().flat_map(|state| &state.wanted);
         wanted.chain(pending).map(String::as_str).collect()
@@ -213,7 +213,7 @@ impl CompletionData {
     fn on(&self) -> BTreeSet<&str> {
         let running = self.running.as_deref();
         match &self.state {
-            Some(state) if state.unended(running).is_some() => self.wanted(),
+            Some(state) if state.unfinished_transaction(running).is_some() => self.wanted(),
             Some(state) if state.current.as_deref() == running => {
                 state.active.iter().map(String::as_str).collect()
             }

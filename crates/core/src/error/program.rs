@@ -16,7 +16,7 @@ messages! {
         }
         AnsweredNo { purpose: Purpose } {
             kind: Refused,
-            text: "did not {purpose}: the answer was no; nothing was changed",
+            text: "cannot {purpose}: you answered no; nothing was changed",
             means: "The answer to the question of `--ask` was not `y` or `yes`.",
             next: "Run the command again if you want the change.",
         }

@@ -61,7 +61,7 @@ impl Situation {
 
     /// Returns the active modules.
     pub fn active(&self) -> &[String] {
-        match self.state.unended(self.running.as_deref()) {
+        match self.state.unfinished_transaction(self.running.as_deref()) {
             // The change is active, but may still be rolled back.
             Some(pending)
                 if pending.step == Step::Confirming

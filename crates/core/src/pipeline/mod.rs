@@ -14,7 +14,7 @@ mod system;
 
 use anyhow::Result;
 
-use crate::activation::unended;
+use crate::activation::unfinished_transaction_error;
 use crate::command::LibnixCommand;
 use crate::error::Failed;
 use crate::fault::{self, Point};
@@ -147,9 +147,11 @@ fn check_prefetched(session: &Session, situation: &Situation, names: &[String]) 
 /// Fails if an earlier change has begun but not ended. The activator checks whether another change
 /// is still running.
 fn earlier_change_has_ended(situation: &Situation, action: &Action) -> Result<(), Failed> {
-    let pending = situation.state.unended(situation.running.as_deref());
+    let pending = situation
+        .state
+        .unfinished_transaction(situation.running.as_deref());
     match pending.filter(|_| situation.under_way.is_none()) {
-        Some(pending) => Err(unended(&action.words(), pending)),
+        Some(pending) => Err(unfinished_transaction_error(&action.words(), pending)),
         None => Ok(()),
     }
 }

@@ -20,7 +20,7 @@ fn say(line: &str) {
 }
 
 /// Writes a human-readable line, wrapped for a narrow terminal.
-fn tell(line: &str) {
+fn print_line(line: &str) {
     say(&for_stderr(line));
 }
 
@@ -40,7 +40,7 @@ impl Lines {
 impl Renderer for Lines {
     fn notice(&mut self, notice: &Notice, model: &Model) {
         if let Some(line) = line(notice, model) {
-            tell(&line);
+            print_line(&line);
         }
     }
 
@@ -173,7 +173,7 @@ impl Warnings {
 impl Renderer for Warnings {
     fn notice(&mut self, notice: &Notice, _model: &Model) {
         match notice {
-            Notice::Warning(text) => tell(&format!("warning: {text}")),
+            Notice::Warning(text) => print_line(&format!("warning: {text}")),
             Notice::BuildLine(name, line) => say(&format!("{name}> {line}")),
             _ => {}
         }

@@ -288,7 +288,7 @@ impl State {
 
     /// Returns the transaction that has begun but not ended, unless an external switch has ended
     /// it.
-    pub fn unended(&self, running: Option<&str>) -> Option<&Pending> {
+    pub fn unfinished_transaction(&self, running: Option<&str>) -> Option<&Pending> {
         self.pending.as_ref().filter(|_| !self.foreign(running))
     }
 
@@ -296,7 +296,7 @@ impl State {
     /// external switch activated.
     pub fn base_of(&self, running: Option<&str>) -> Option<String> {
         // During a transaction, use the base of the system that was running before the transaction.
-        let system = match self.unended(running) {
+        let system = match self.unfinished_transaction(running) {
             Some(pending) => pending.from.as_deref(),
             None => running,
         };

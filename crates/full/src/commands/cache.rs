@@ -9,7 +9,7 @@ use serde::Serialize;
 use runtime_module_core::choice::CacheAction;
 use runtime_module_core::clock::{now, seconds};
 use runtime_module_core::error::neutral;
-use runtime_module_core::output::{tell, tell_sorted};
+use runtime_module_core::output::{print_result, tell_sorted};
 use runtime_module_core::progress::{bytes, duration};
 use runtime_module_core::timings::time_of;
 use runtime_module_nix::cache::Results;
@@ -69,7 +69,7 @@ pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
             };
             tell_sorted(session, &document, |document| list(&document.results))
         }
-        CacheAction::Stats => tell(session, &CacheStats::of(&results), CacheStats::human),
+        CacheAction::Stats => print_result(session, &CacheStats::of(&results), CacheStats::human),
         CacheAction::Clear => {
             let removed = results.clear()?;
             let document = CacheCleared { schema: 1, removed };

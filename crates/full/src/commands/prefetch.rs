@@ -35,7 +35,7 @@ pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
             Err(error) => {
                 session.interrupts.check()?;
                 if failed.is_some() {
-                    tell(name, &error);
+                    print_result(name, &error);
                 }
                 failed.get_or_insert(error);
             }
@@ -76,12 +76,12 @@ fn ready(session: &NixSession) -> Result<&'static str> {
 pub fn afterwards(session: &NixSession, names: &[String]) {
     for name in names {
         if let Err(error) = one(session, name) {
-            tell(name, &error);
+            print_result(name, &error);
         }
     }
 }
 
-fn tell(name: &str, error: &anyhow::Error) {
+fn print_result(name: &str, error: &anyhow::Error) {
     let Failed { message, .. } = describe(error);
     let text = format!("cannot prefetch {}: {message}", neutral(name));
     let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use runtime_module_core::clock::now;
-use runtime_module_core::output::tell;
+use runtime_module_core::output::print_result;
 use runtime_module_core::report::{HistoryDetail, describe_history, history_for_people};
 use runtime_module_core::session::Session;
 
@@ -16,7 +16,7 @@ pub fn run(session: &Session) -> Result<()> {
         0 => HistoryDetail::Total,
         _ => HistoryDetail::Phases,
     };
-    tell(session, &history, |history| {
+    print_result(session, &history, |history| {
         history_for_people(history, now, detail)
     })
 }

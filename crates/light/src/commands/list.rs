@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::run::Run;
 use runtime_module_core::error::neutral;
-use runtime_module_core::output::tell;
+use runtime_module_core::output::print_result;
 use runtime_module_core::plan::is_elsewhere;
 use runtime_module_core::registry::{Origin, description};
 
@@ -62,7 +62,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
         schema: 1,
         modules: rows,
     };
-    tell(session, &list, human)
+    print_result(session, &list, human)
 }
 
 fn human(list: &ModuleList) -> String {

@@ -11,7 +11,7 @@ use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;
 use runtime_module_core::error::{OverrideError, neutral};
 use runtime_module_core::options::ChangeOptions;
-use runtime_module_core::output::{say, tell, tell_sorted};
+use runtime_module_core::output::{print_result, say, tell_sorted};
 use runtime_module_core::overrides::{
     Definition, Edit, Generation, Mode, OverrideDifference, OverrideState, diff, export, state_at,
 };
@@ -87,7 +87,7 @@ fn list(session: &Session) -> Result<()> {
         after_reboot: hidden.map(ListedOverride::from).collect(),
         overrides: state.definitions.into_iter().map(Into::into).collect(),
     };
-    tell(session, &list, |list| {
+    print_result(session, &list, |list| {
         let mut lines: String = match list.overrides.is_empty() {
             true => "no option is overridden\n".into(),
             false => list
@@ -142,7 +142,7 @@ fn history(session: &Session) -> Result<()> {
         generations: session.host().generations()?,
     };
     let now = now();
-    tell(session, &history, |history| {
+    print_result(session, &history, |history| {
         if history.generations.is_empty() {
             return "no option has been overridden since boot\n".into();
         }

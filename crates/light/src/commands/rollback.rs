@@ -17,7 +17,9 @@ pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<
     let session = run.session;
     wait_for_others(session, options.wait);
     let situation = session.host().situation()?;
-    let pending = situation.state.unended(situation.running.as_deref());
+    let pending = situation
+        .state
+        .unfinished_transaction(situation.running.as_deref());
     if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
         let waits = Waits {
             others: options.wait,

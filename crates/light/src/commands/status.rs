@@ -11,7 +11,7 @@ use runtime_module_core::clock::now;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
 use runtime_module_core::error_output::AlreadyPrinted;
 use runtime_module_core::host::Situation;
-use runtime_module_core::output::tell;
+use runtime_module_core::output::print_result;
 use runtime_module_core::plan::{current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
 use runtime_module_core::record::{BaseStatus, Configuration, Outcome, Pending, Source, Step};
@@ -84,7 +84,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let status = StatusResult::of(session, &situation, names);
     let off = status.modules.iter().filter(|module| !module.active);
     let off: Vec<&str> = off.map(|module| module.name.as_str()).collect();
-    tell(session, &status, StatusResult::text)?;
+    print_result(session, &status, StatusResult::text)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }

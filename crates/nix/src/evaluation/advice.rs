@@ -21,11 +21,11 @@ pub(super) const KNOWN: &[KnownError] = &[
             "cannot convert the built-in function",
             "cannot convert the partially applied built-in function",
         ],
-        "call the function with its arguments: Nix expected a value, but found a function",
+        "Nix found a function instead of a value: call the function with its arguments",
     ),
     (
         &["max-call-depth", "stack overflow"],
-        "look for a function that calls itself without end; if the depth is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
+        "look for infinite recursion; if the deep recursion is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
     ),
     (
         &["allow-import-from-derivation"],
@@ -82,7 +82,7 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["called with unexpected argument"],
-        "if the function is a module, add ... to its arguments, as in { pkgs, ... }: …; otherwise, remove the argument from the call",
+        "if the function is a module, add `...` to its arguments, as in `{ pkgs, ... }:`; otherwise, remove the argument from the call",
     ),
     (
         &["is not available on the requested hostPlatform"],
@@ -98,7 +98,7 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["is already declared in"],
-        "leave one of the modules disabled: only one file can declare an option; to replace a module of NixOS, add it to disabledModules",
+        "leave one of the modules disabled, or rename the option in one of them; to replace a module of NixOS, add it to disabledModules",
     ),
     (
         &["would be a parent of the following options"],

@@ -160,12 +160,16 @@ fn switch_to_base_ends_unconfirmed_change() {
     state.end(StateEffect::Done);
     state.begin(change("/a", "/b", "/base", &["hello", "web"]));
     for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
-        assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
+        assert_eq!(
+            state.unfinished_transaction(Some(running)).is_some(),
+            unended,
+            "{running}"
+        );
     }
     // The next change starts from the base, and its base stays the same.
     state.begin(change("/base", "/c", "/base", &["web"]));
     assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
-    assert!(state.unended(Some("/a")).is_none());
+    assert!(state.unfinished_transaction(Some("/a")).is_none());
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub fn print_result<T: Serialize>(
     })
 }
 
-/// Like [`tell`], but the fields of the JSON document are in alphabetical order, as in the releases
+/// Like [`print_result`], but the fields of the JSON document are in alphabetical order, as in the releases
 /// before these documents had types.
 pub fn tell_sorted<T: Serialize>(
     session: &Session,

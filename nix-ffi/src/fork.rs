@@ -47,7 +47,7 @@ impl std::fmt::Display for ForkError {
         match self {
             Self::Threads(count) => write!(
                 f,
-                "this process has {count} threads, but only a process with one thread can be forked"
+                "this process has {count} threads, but only a process with one thread can be forked safely"
             ),
             Self::System(error) => write!(f, "{error}"),
         }

@@ -47,7 +47,7 @@ impl StorePath {
             .collect()
     }
 
-    /// Returns the whole path.
+    /// Returns the full path.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -258,7 +258,7 @@ fn invalid_paths_are_refused() {
             .map(drop)
             .unwrap_err(),
     ];
-    // These are not store paths, but a real path may be below a store path.
+    // `real_path` takes text, because its argument may be below a store path. These are outside the store.
     for wrong in ["", "/", "/etc/passwd", "relative", foreign.as_str()] {
         errors.push(store.real_path(wrong).unwrap_err());
     }

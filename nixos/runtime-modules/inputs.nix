@@ -93,8 +93,8 @@ rec {
   # Older releases of Nix do not set `_type`. An input that is not a flake has only a source.
   isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
 
-  # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for a relative input that
-  # it fetched; such an input has the hash of its tree.
+  # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for an input that it
+  # fetched by a relative path, so its attributes come from another input in the same tree.
   factsOf =
     trees: node:
     let

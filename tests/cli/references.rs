@@ -78,7 +78,7 @@ fn misleading_references_are_explained() {
         ),
         (
             format!("git+file://{path}"),
-            "site is not the top folder of a git repository",
+            "site is not the top-level folder of a git repository",
         ),
         (
             format!("git+file://{path}/nowhere"),

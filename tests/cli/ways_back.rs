@@ -247,7 +247,7 @@ fn killed_recovery_is_reported() {
     env.faulty("activator.return:after", &["recover"])
         .ends_with(8)
         .golden("activator-died-recovering");
-    // An activator that dies before it begins leaves the machine between two systems.
+    // If an activator dies before it begins, the system stays partly switched.
     env.faulty("activator.lock:after", &["recover"])
         .ends_with(8);
     // The recovery is complete; only its report is missing.

@@ -345,7 +345,7 @@ def switch_continues_when_ssh_is_cut(s):
         remote = ["ssh", terminal, "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", shlex.quote(s.machine.program), "enable", "slow"]
         client = s.machine.start(*remote)
         s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
-        # Kill the connection's process in the server, so that all its children get SIGHUP.
+        # End the connection. With -tt, the program gets SIGHUP; with -T, its pipes are closed.
         s.shell("pkill -KILL -f '^sshd: root' ; pkill -KILL -x ssh")
         client.wait(10)
         s.wait("the switch is done", lambda: s.state().get("pending") is None and s.state()["active"] == ["slow"])

@@ -59,7 +59,7 @@ macro_rules! points {
 // writes the files of the `write` points, unless the description names another process.
 points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
-    Elevate "client.elevate" Step "The client starts the activator, which waits."
+    Elevate "client.elevate" Step "The client starts the relay, which waits for the request."
     Lock "client.lock" Step "The client locks the flake."
     Evaluate "client.evaluate" Step "The client runs the evaluator."
     Query "client.query" Step "The client queries which paths are missing from the store."

@@ -11,8 +11,8 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// Creates the paths below `root`, which is `/` on a real machine. The cache belongs to the
-    /// calling user.
+    /// Describes the paths below `root`, which is `/` on a real machine. `cache` is the cache folder
+    /// of the calling user.
     pub fn new(root: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),

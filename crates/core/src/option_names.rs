@@ -28,7 +28,7 @@ pub struct ListedConfiguration<'a> {
 /// The options of a configuration that an override can set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettableOptions {
-    /// The paths of all options, without parts of their values.
+    /// The paths of all options, without the options inside submodules (see `submodules`).
     pub paths: Vec<Vec<String>>,
     pub submodules: Vec<Submodules>,
 }
@@ -51,7 +51,7 @@ pub struct Submodules {
 }
 
 impl Submodules {
-    /// Returns the whole paths of the inner options, in Nix syntax.
+    /// Returns the full paths of the inner options, in Nix syntax.
     fn paths(&self) -> Vec<String> {
         let with = |name: Option<&String>, inner: &[String]| {
             let path = self.option.iter().chain(name).chain(inner).cloned();

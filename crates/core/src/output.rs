@@ -24,9 +24,9 @@ pub fn print_result<T: Serialize>(
     })
 }
 
-/// Like [`print_result`], but the fields of the JSON document are in alphabetical order, as in the releases
-/// before these documents had types.
-pub fn tell_sorted<T: Serialize>(
+/// Like [`print_result`], but the fields of the JSON document are in alphabetical order, as in the
+/// releases before these documents had types.
+pub fn print_sorted_result<T: Serialize>(
     session: &Session,
     result: &T,
     human: impl FnOnce(&T) -> String,

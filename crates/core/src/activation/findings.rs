@@ -1,5 +1,5 @@
-//! The results of the checks before a switch: objections, which the user may override with `--allow`,
-//! and warnings.
+//! The results of the checks before a switch: warnings and objections. The user can override some
+//! objections with `--allow`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

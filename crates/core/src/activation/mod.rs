@@ -307,7 +307,7 @@ impl Activated {
                 failed
             }
             Failure::Stranded => failed.hint(format!(
-                "read {}, then run `runtime-module recover`; the machine is between two systems",
+                "the system is only partly switched: read {}, then run `runtime-module recover`",
                 self.log.display()
             )),
             _ => failed.hint(format!("see {} for the full log", self.log.display())),

@@ -227,7 +227,7 @@ impl<'a> RunningTransaction<'a> {
     }
 
     /// Saves the progress. If saving fails, only adds a warning, because stopping would leave the
-    /// machine between two systems.
+    /// machine with a partly switched system.
     pub(super) fn advance(&mut self, to: Step) {
         self.state.step(to);
         let written = self.state.write(self.locations);

@@ -79,7 +79,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
         "--no-ask-password",
         "--collect",
         "--service-type=exec",
-        "--description=Activate a change of the runtime modules",
+        "--description=Change the running system (runtime-module)",
         // If the kernel kills one process because memory ran out, systemd must not stop the whole
         // unit.
         "--property=OOMPolicy=continue",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-/// The maximum number of whole paths to offer. If more paths match, only the next names are
+/// The maximum number of full paths to offer. If more paths match, only the next names are
 /// offered.
 const WHOLE: usize = 60;
 

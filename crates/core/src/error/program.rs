@@ -66,7 +66,7 @@ messages! {
             kind: Internal,
             text: "cannot write the result to stdout: {reason}",
             hint: "run `runtime-module status` to see which modules are active; only the output was lost",
-            means: "The file is full, or the reader of the pipe has exited. A change that the command made stays \
+            means: "The disk is full, or the reader of the pipe has exited. A change that the command made stays \
                 active.",
             next: "Run `runtime-module status` to see which modules are active.",
         }

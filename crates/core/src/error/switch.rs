@@ -40,7 +40,7 @@ messages! {
         }
         NothingRunning {
             kind: Refused,
-            text: "switch-to-configuration reported success, but no system is running",
+            text: "switch-to-configuration reported success, but /run/current-system does not exist",
             means: "The switch program exited without an error, but the link `/run/current-system` does not exist.",
             next: "Read the log that the message names. The cause is in `bin/switch-to-configuration` of the new \
                 system.",
@@ -57,8 +57,8 @@ messages! {
             text: "not activated: the new system needs a different init than the running one",
             hint: "run `nixos-rebuild boot` and reboot; if a runtime module causes the change, import the module in \
                 the host first, because the booted system has no runtime modules",
-            means: "The interface between the units and systemd has changed, so systemd must be restarted. Nothing \
-                was activated.",
+            means: "The new system needs another interface between units and systemd than the running systemd has, \
+                so the machine must be rebooted. Nothing was activated.",
             next: "Run `nixos-rebuild boot` and reboot. If a runtime module causes the change, import the module in \
                 the host first, because the booted system has no runtime modules.",
         }

@@ -11,7 +11,7 @@ messages! {
             kind: Refused,
             text: "another transaction is running: {holder}",
             hint: "wait until that transaction ends and try again, or use --wait 60s",
-            means: "Another run of runtime-module holds the lock. The message describes this run.",
+            means: "Another run of runtime-module holds the lock. The message describes that run.",
             next: "Wait until that transaction ends, or use `--wait 60s`.",
         }
         SwitchRunning { purpose: Purpose, holder: String, lock: String } {
@@ -176,7 +176,7 @@ messages! {
         }
         StillBetweenSystems { purpose: String, reason: String } {
             kind: Stranded,
-            text: "{purpose}: {reason}; the machine is still between two systems",
+            text: "{purpose}: {reason}; the system is still only partly switched",
             means: "`recover` could not activate the requested system completely.",
             next: "Read the log that the message names, remove the cause, then run `runtime-module recover` again.",
         }

@@ -69,7 +69,7 @@ impl Situation {
             {
                 &pending.wanted
             }
-            // The machine may be between two systems, so the active modules are unknown.
+            // The system may be only partly switched, so the active modules are unknown.
             Some(pending) if pending.step == Step::Stranded => &[],
             _ if self.state.current.is_some() && self.state.current == self.running => {
                 &self.state.active

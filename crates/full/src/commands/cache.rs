@@ -9,7 +9,7 @@ use serde::Serialize;
 use runtime_module_core::choice::CacheAction;
 use runtime_module_core::clock::{now, seconds};
 use runtime_module_core::error::neutral;
-use runtime_module_core::output::{print_result, tell_sorted};
+use runtime_module_core::output::{print_result, print_sorted_result};
 use runtime_module_core::progress::{bytes, duration};
 use runtime_module_core::timings::time_of;
 use runtime_module_nix::cache::Results;
@@ -67,13 +67,13 @@ pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
                 schema: 1,
                 results: rows(&results),
             };
-            tell_sorted(session, &document, |document| list(&document.results))
+            print_sorted_result(session, &document, |document| list(&document.results))
         }
         CacheAction::Stats => print_result(session, &CacheStats::of(&results), CacheStats::human),
         CacheAction::Clear => {
             let removed = results.clear()?;
             let document = CacheCleared { schema: 1, removed };
-            tell_sorted(session, &document, |_| match removed {
+            print_sorted_result(session, &document, |_| match removed {
                 1 => "1 result removed\n".into(),
                 count => format!("{count} results removed\n"),
             })
@@ -114,7 +114,7 @@ fn list(rows: &[CachedRow]) -> String {
         let age = duration(Duration::from_secs(now.saturating_sub(row.used)));
         let kept = match row.rooted {
             true => format!("built, keeps {}", bytes(row.kept_bytes)),
-            false => "not built or not kept".into(),
+            false => "no build output kept".into(),
         };
         neutral(&format!(
             "{}: {modules}; evaluated in {took}; last used {age} ago; {kept}",

@@ -11,7 +11,7 @@ use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;
 use runtime_module_core::error::{OverrideError, neutral};
 use runtime_module_core::options::ChangeOptions;
-use runtime_module_core::output::{print_result, say, tell_sorted};
+use runtime_module_core::output::{print_result, print_sorted_result, say};
 use runtime_module_core::overrides::{
     Definition, Edit, Generation, Mode, OverrideDifference, OverrideState, diff, export, state_at,
 };
@@ -184,7 +184,7 @@ fn show(session: &Session, number: u64) -> Result<()> {
             .expect("state_at finds it"),
         definitions: after.definitions,
     };
-    tell_sorted(session, &document, |document| {
+    print_sorted_result(session, &document, |document| {
         let (number, words) = (document.generation.number, document.generation.words());
         let head = neutral(&format!("{number}: {words}")) + "\n";
         let lines = document
@@ -211,7 +211,7 @@ fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
         schema: 1,
         differences,
     };
-    tell_sorted(session, &document, |document| {
+    print_sorted_result(session, &document, |document| {
         let differences = &document.differences;
         match differences.is_empty() {
             true => format!("generations {before} and {after} have the same overrides\n"),

@@ -116,7 +116,7 @@ messages! {
         }
         FunctionForced { action: EvaluationAction } {
             kind: Usage,
-            text: "cannot {action}: the value is a function, which cannot be forced deeply",
+            text: "cannot {action}: the value is a function, which cannot be converted to JSON",
             hint: "measure the result of a call instead, or use `bench options --shallow` to force the value only \
                 to weak head normal form",
             means: "Benchmarks force a value deeply, as JSON, and a function has no JSON form.",

@@ -77,9 +77,9 @@ messages! {
         }
         NoGitTree { flake: String, path: String } {
             kind: Evaluation,
-            text: "cannot lock the flake {flake}: {path} is not the top folder of a git repository",
-            means: "A flake reference with `git+file:` must contain the top folder of a git repository.",
-            next: "Specify the top folder of the repository, and a folder inside it with `?dir=FOLDER`. For a folder \
+            text: "cannot lock the flake {flake}: {path} is not the top-level folder of a git repository",
+            means: "A `git+file:` reference must point to the top-level folder of a git repository.",
+            next: "Specify the top-level folder of the repository, and a folder inside it with `?dir=FOLDER`. For a folder \
                 without git, omit `git+file:`.",
         }
         OthersGitTree { flake: String, tree: String, owner: String } {

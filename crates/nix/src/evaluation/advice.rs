@@ -21,7 +21,7 @@ pub(super) const KNOWN: &[KnownError] = &[
             "cannot convert the built-in function",
             "cannot convert the partially applied built-in function",
         ],
-        "Nix found a function instead of a value: call the function with its arguments",
+        "Nix found a function where it expected data: the function probably needs to be called",
     ),
     (
         &["max-call-depth", "stack overflow"],
@@ -74,7 +74,7 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["undefined variable"],
-        "check the spelling: the name must be an argument of the module, such as { config, lib, pkgs, ... }, or defined with let, or belong to the set after `with`; a package may have another name (search.nixos.org/packages)",
+        "check the spelling; if the name is a module argument such as pkgs, add it to the arguments of the module, as in `{ pkgs, ... }:`; if it is a package, look up its name on search.nixos.org/packages",
     ),
     (
         &["called without required argument"],

@@ -90,14 +90,14 @@ pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
     if !path.exists() {
         return Some(missing(reference, &path));
     }
-    // A bare repository has the file HEAD and the folder objects in its top folder.
+    // A bare repository has the file HEAD and the folder objects in its top-level folder.
     let is_bare = path.join("HEAD").exists() && path.join("objects").exists();
     if path.join(".git").exists() || is_bare {
         return None;
     }
     let hint = match git_tree(&path) {
         Some(top) => format!(
-            "specify the top folder of the repository, {}, and the folder inside it with ?dir=FOLDER",
+            "specify the top-level folder of the repository, {}, and the folder inside it with ?dir=FOLDER",
             top.display()
         ),
         None => format!(

@@ -21,8 +21,9 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Tells the evaluator to exit. Call this after the results are protected in another way. Does
-    /// not wait for the exit, because the kernel needs a while to free a gigabyte of memory.
+    /// Tells the evaluator to exit, which ends its protection of the results from garbage
+    /// collection. Protect them first, for example with temporary GC roots. Does not wait for the
+    /// exit, because the kernel needs a while to free a gigabyte of memory.
     pub fn stop_evaluator(&self) {
         if let Some(process) = &self.process {
             process.disconnect();

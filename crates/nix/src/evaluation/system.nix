@@ -260,10 +260,10 @@ let
   agree =
     here: there: name:
     let
-      said = option: if name == "config" then option.value else option.definitions or [ option.value ];
+      definitions = option: if name == "config" then option.value else option.definitions or [ option.value ];
       # Returns whether the option has only its default: 1500 is the priority of a default. Some defaults only throw, so
       # they are not compared.
-      unsaid = option: option.highestPrio or 100 >= 1500;
+      isDefault = option: option.highestPrio or 100 >= 1500;
     in
     # These options configure `nix` itself, not packages.
     if name == "flake" then
@@ -274,10 +274,10 @@ let
       !here.isDefined && !there.isDefined
     else if name == "overlays" then
       here.value == there.value
-    else if unsaid here && unsaid there then
+    else if isDefault here && isDefault there then
       true
     else
-      isData (said here) && isData (said there) && said here == said there;
+      isData (definitions here) && isData (definitions there) && definitions here == definitions there;
 
   # Returns whether a value contains neither functions nor packages.
   isData =

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::support::{Counted, Evidence, Lab, Lot, Point, Role, Victim, by_lot, soak};
+use crate::support::{
+    Counted, Evidence, FaultPoint, Lab, ProcessRole, PseudoRandom, Victim, attempt_at_random, soak,
+};
 
 /// Injects a fault before and after every step, in the first scenario that reaches it. Every step must be reached.
 fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
@@ -54,7 +56,7 @@ fn other_role_is_killed_during_a_step() {
             for side in ["before", "after"] {
                 let scenario = &lab.scenarios(&point.name)[0];
                 let place = format!("{}:{side}", point.name);
-                let met = lab.kill_at(scenario, &place, Victim::Role(role));
+                let met = lab.kill_at(scenario, &place, Victim::Process(role));
                 *killed.entry(name.into()).or_default() += usize::from(met);
             }
         }
@@ -62,7 +64,7 @@ fn other_role_is_killed_during_a_step() {
     lab.end();
     // Not every role exists at every step. Whether the activator is still running at a step of
     // another process depends on timing.
-    for (_, name) in Role::ALL {
+    for (_, name) in ProcessRole::ALL {
         let times = killed.get(name).copied().unwrap_or(0);
         assert!(times > 0, "{name} was never killed: {killed:?}");
     }
@@ -94,24 +96,27 @@ fn recovery_is_killed_before_and_after_each_step() {
 }
 
 /// Returns the other roles whose processes can be running when the point is reached.
-fn others(point: &Point) -> Vec<(Role, &'static str)> {
+fn others(point: &FaultPoint) -> Vec<(ProcessRole, &'static str)> {
     let there = match point.name.split('.').next().unwrap_or_default() {
         "client" => &["evaluator", "relay", "activator"][..],
         "evaluator" => &["client", "relay"],
         "relay" => &["client", "activator"],
         _ => &["client", "relay"],
     };
-    let is_there = |(_, name): &(Role, &str)| there.contains(name);
-    Role::ALL.into_iter().filter(is_there).collect()
+    let is_there = |(_, name): &(ProcessRole, &str)| there.contains(name);
+    ProcessRole::ALL.into_iter().filter(is_there).collect()
 }
 
 #[test]
 fn ten_thousand_random_crashes() {
     let Some(runs) = soak(10_000) else { return };
     let nobody = Mutex::new(BTreeMap::new());
-    by_lot(&Evidence::of("crashes"), "crashes", runs, |lab, _, lot| {
-        crash_by_lot(lab, lot, &nobody)
-    });
+    attempt_at_random(
+        &Evidence::of("crashes"),
+        "crashes",
+        runs,
+        |lab, _, random| crash_at_random(lab, random, &nobody),
+    );
 }
 
 /// Counts the crashes without effect in each case. A crash has no effect if no process reaches the
@@ -123,21 +128,24 @@ type Nobody = Mutex<BTreeMap<String, usize>>;
 const TRIES: usize = 2;
 
 /// Causes one random crash. Returns nothing if the crash had no effect.
-fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
+fn crash_at_random(lab: &mut Lab, mut random: PseudoRandom, nobody: &Nobody) -> Counted {
     let points = lab.points();
-    let point = &points[lot.below(points.len())];
+    let point = &points[random.below(points.len())];
     // Few points are reached more than once.
-    let passing = format!("{}@{}", point.name, [1, 1, 1, 1, 2, 3][lot.below(6)]);
-    let place = format!("{passing}:{}", ["before", "after"][lot.below(2)]);
-    let (victim, name) = match lot.below(8) {
+    let passing = format!("{}@{}", point.name, [1, 1, 1, 1, 2, 3][random.below(6)]);
+    let place = format!("{passing}:{}", ["before", "after"][random.below(2)]);
+    let (victim, name) = match random.below(8) {
         0..3 => (Victim::Itself, "the process at the step"),
         3 => (Victim::All, "all"),
-        role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
+        role => (
+            Victim::Process(ProcessRole::ALL[role - 4].0),
+            ProcessRole::ALL[role - 4].1,
+        ),
     };
     let ways_back = Lab::ways_back();
-    let scenario = match lot.below(3) {
-        0 => ways_back[lot.below(ways_back.len())].clone(),
-        _ => lab.scenarios(&point.name)[lot.below(2)].clone(),
+    let scenario = match random.below(3) {
+        0 => ways_back[random.below(ways_back.len())].clone(),
+        _ => lab.scenarios(&point.name)[random.below(2)].clone(),
     };
     let passed = format!("{scenario:?} {passing}");
     let there = format!("{} {name}", point.name);

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use unix::sys::signal::{Signal, killpg};
 use unix::unistd::Pid;
 
-use super::traced::Trace;
+use super::traced::FileTrace;
 use crate::support::{PROGRAM, Ran, Sshd, TestEnv, compare, crowd, has, nix, skip};
 
 /// A Nix daemon for the store of one environment.
-struct Daemon {
+struct TestDaemon {
     child: Child,
     url: String,
 }
 
-impl Daemon {
+impl TestDaemon {
     /// Starts a daemon that trusts everyone. Returns nothing if there is no `nix`.
     fn start(test: &str, env: &TestEnv) -> Option<Self> {
         Self::start_with(test, env, &[("trusted-users", "*")], "")
@@ -71,7 +71,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for TestDaemon {
     fn drop(&mut self) {
         let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         let _ = killpg(group, Signal::SIGKILL);
@@ -83,7 +83,7 @@ impl Drop for Daemon {
 fn daemon_builds_enabled_modules() {
     let test = "daemon_builds_enabled_modules";
     let env = TestEnv::fixture();
-    let Some(daemon) = Daemon::start(test, &env) else {
+    let Some(daemon) = TestDaemon::start(test, &env) else {
         return;
     };
     let flake = env.flake();
@@ -114,7 +114,7 @@ fn daemon_builds_enabled_modules() {
 #[test]
 fn check_forks_through_a_daemon() {
     let env = TestEnv::fixture();
-    let Some(daemon) = Daemon::start("check_forks_through_a_daemon", &env) else {
+    let Some(daemon) = TestDaemon::start("check_forks_through_a_daemon", &env) else {
         return;
     };
     let flake = env.flake();
@@ -198,7 +198,7 @@ fn remote_builder_builds_and_is_named() {
     );
     let settings = [("trusted-users", "*"), ("builders", &builder)];
     let ssh = format!("-p {} {}", sshd.port, Sshd::options(&env));
-    let Some(daemon) = Daemon::start_with(test, &env, &settings, &ssh) else {
+    let Some(daemon) = TestDaemon::start_with(test, &env, &settings, &ssh) else {
         return;
     };
     let flake = env.flake();
@@ -275,7 +275,7 @@ fn ordinary_user_builds_through_roots_daemon() {
         return;
     }
     let env = TestEnv::fixture();
-    let Some(daemon) = Daemon::start_with(test, &env, &[("trusted-users", "root")], "") else {
+    let Some(daemon) = TestDaemon::start_with(test, &env, &[("trusted-users", "root")], "") else {
         return;
     };
     let nobody = 65_534;
@@ -347,7 +347,7 @@ fn ordinary_user_builds_through_roots_daemon() {
 fn failed_daemon_build_shows_last_log_lines() {
     let test = "failed_daemon_build_shows_last_log_lines";
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else {
+    let Some(daemon) = TestDaemon::start(test, &env) else {
         return;
     };
     let ran = daemon
@@ -376,13 +376,13 @@ fn only_our_processes_start_with_a_daemon() {
         return;
     }
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else {
+    let Some(daemon) = TestDaemon::start(test, &env) else {
         return;
     };
-    let mut command = Trace::command(&env, &["enable", "hello"]);
+    let mut command = FileTrace::command(&env, &["enable", "hello"]);
     command.env("RUNTIME_MODULE_STORE", &daemon.url);
     env.start_running(command).end().ok();
-    let counts = Trace::read(&env).check(&env.path(""));
+    let counts = FileTrace::read(&env).check(&env.path(""));
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     assert_eq!(
         ["client", "__activate", "__transact", "switch", "build"].map(count),
@@ -394,7 +394,7 @@ fn only_our_processes_start_with_a_daemon() {
 fn interrupt_ends_a_daemon_build() {
     let test = "interrupt_ends_a_daemon_build";
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else {
+    let Some(daemon) = TestDaemon::start(test, &env) else {
         return;
     };
     let mut command = env.command(["enable", "ten-minutes", "--progress", "events"]);
@@ -440,7 +440,7 @@ fn interrupt_ends_a_daemon_build() {
 fn killed_daemon_is_reported() {
     let test = "killed_daemon_is_reported";
     let env = TestEnv::fixture().gated().start("box");
-    let Some(daemon) = Daemon::start(test, &env) else {
+    let Some(daemon) = TestDaemon::start(test, &env) else {
         return;
     };
     let before = env.everything();

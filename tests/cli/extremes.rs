@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use crate::support::{Running, TestEnv, crowd};
+use crate::support::{RunningProgram, TestEnv, crowd};
 
 /// Returns a name that is not UTF-8.
 fn odd(text: &[u8]) -> &OsStr {
@@ -179,7 +179,7 @@ fn evaluation_without_memory_fails_cleanly() {
 fn concurrent_runs_do_not_conflict() {
     let env = TestEnv::new();
     let names = ["hello", "inline", "pair", "folder"];
-    let runs: Vec<Running> = names
+    let runs: Vec<RunningProgram> = names
         .iter()
         .map(|name| env.start_running(env.command(["enable", name, "--progress", "off"])))
         .collect();
@@ -200,7 +200,7 @@ fn concurrent_runs_do_not_conflict() {
     assert_eq!(active, done);
     // With --wait, the runs take the lock one after another. A run is refused if the state changed in the meantime.
     env.run(&["reset"]).ok();
-    let runs: Vec<Running> = names
+    let runs: Vec<RunningProgram> = names
         .iter()
         .map(|name| env.start_running(env.command(["enable", name, "--wait", "60s"])))
         .collect();

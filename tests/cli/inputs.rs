@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Ran, TestEnv, copy, nix};
 
 /// A host in a flake with inputs, built with nix.
-struct Host {
+struct TestHost {
     env: TestEnv,
     nix: PathBuf,
 }
@@ -27,7 +27,7 @@ const HOST: &str = r#"{ self, ... }: {
   services.runtimeModules.modules.empty.module = ./empty.nix;
 }"#;
 
-impl Host {
+impl TestHost {
     /// Creates an environment without a host. If nix is missing, skips the test and returns `None`.
     fn new(test: &str) -> Option<Self> {
         let nix = nix(test)?;

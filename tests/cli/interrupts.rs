@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use unix::fcntl::{Flock, FlockArg};
 use unix::sys::signal::{Signal, kill};
 
-use crate::support::{Running, TestEnv, compare, crowd};
+use crate::support::{RunningProgram, TestEnv, compare, crowd};
 
 /// The time within which a run must end after Ctrl-C.
 const GONE: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const WAITS: &str = r#"{ pkgs, ... }: { environment.etc.waits.text = builtins.re
   sleep 600
 ''); }"#;
 
-fn start(env: &TestEnv, module: &str) -> Running {
+fn start(env: &TestEnv, module: &str) -> RunningProgram {
     env.start_running(env.command(["enable", module, "--progress", "events"]))
 }
 
@@ -47,7 +47,12 @@ fn lock_is_free(env: &TestEnv) {
 }
 
 /// Interrupts a run during a long operation, and checks that it ends in time and changes nothing.
-fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Running)) {
+fn interrupt(
+    env: &TestEnv,
+    mut running: RunningProgram,
+    until: &str,
+    send: impl Fn(&RunningProgram),
+) {
     running.until(until);
     std::thread::sleep(Duration::from_millis(300));
     let before = env.everything();

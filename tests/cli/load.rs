@@ -12,7 +12,7 @@ use crate::support::{Evidence, TestEnv, soak};
 
 /// The cost of one transaction.
 #[derive(Clone, Copy, Debug)]
-struct Cost {
+struct TransactionCost {
     milliseconds: f64,
     /// The peak memory of the evaluator in bytes, or nothing if the result was cached.
     evaluator: Option<f64>,
@@ -30,7 +30,7 @@ fn command(number: usize) -> &'static str {
 }
 
 /// Enables or disables a module, without the cache in two of ten cases.
-fn transaction(env: &TestEnv, number: usize) -> Cost {
+fn transaction(env: &TestEnv, number: usize) -> TransactionCost {
     let mut arguments = vec![command(number), "inline", "--json"];
     if number % 10 < 2 {
         arguments.push("--no-cache");
@@ -38,7 +38,7 @@ fn transaction(env: &TestEnv, number: usize) -> Cost {
     let ran = env.run(&arguments).ok();
     let document = ran.json();
     let links = |folder| fs::read_dir(folder).map_or(0, Iterator::count);
-    Cost {
+    TransactionCost {
         milliseconds: ran.time.as_secs_f64() * 1e3,
         evaluator: document["counters"]["peakBytes"].as_f64(),
         files: env.everything().len(),
@@ -118,7 +118,7 @@ fn transaction_cost_does_not_grow() {
     let points = ["client.report", "activator.release"];
     let held_now = || [held_at(&env, 0, points[0]), held_at(&env, 1, points[1])];
     let first = held_now();
-    let costs: Vec<Cost> = (0..count).map(|number| transaction(&env, number)).collect();
+    let costs: Vec<TransactionCost> = (0..count).map(|number| transaction(&env, number)).collect();
     let last = held_now();
 
     for ((point, first), last) in points.iter().zip(first).zip(last) {
@@ -132,14 +132,14 @@ fn transaction_cost_does_not_grow() {
     }
     let part = count / 5;
     let (early, late) = (&costs[..part], &costs[count - part..]);
-    let both = |of: fn(&Cost) -> Option<f64>| {
+    let both = |of: fn(&TransactionCost) -> Option<f64>| {
         (
             median(early.iter().filter_map(of)),
             median(late.iter().filter_map(of)),
         )
     };
     // Use the minimum, because other load on the machine only adds time.
-    let least = |costs: &[Cost]| {
+    let least = |costs: &[TransactionCost]| {
         costs
             .iter()
             .map(|cost| cost.milliseconds)

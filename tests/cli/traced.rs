@@ -21,14 +21,14 @@ enum Kind {
 }
 
 /// The trace of a run under strace.
-pub(super) struct Trace {
+pub(super) struct FileTrace {
     parents: HashMap<u32, u32>,
     /// For each exec, in order: the process ID, the program, and the arguments and environment as
     /// strace prints them.
     execs: Vec<(u32, String, String)>,
 }
 
-impl Trace {
+impl FileTrace {
     /// Returns a command that runs the program under strace.
     pub(super) fn command(env: &TestEnv, arguments: &[&str]) -> Command {
         let mut command = env.other("strace");
@@ -155,10 +155,10 @@ fn run_starts_only_roles_builds_and_switch() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     let run = |arguments: &[&str]| {
-        env.start_running(Trace::command(&env, arguments))
+        env.start_running(FileTrace::command(&env, arguments))
             .end()
             .ok();
-        Trace::read(&env).check(&env.path(""))
+        FileTrace::read(&env).check(&env.path(""))
     };
     let counts = |counts: &HashMap<String, usize>| {
         // The evaluator is a fork of the client, so it has no exec.

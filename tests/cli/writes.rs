@@ -3,7 +3,7 @@
 //!
 //! With `RUNTIME_MODULE_SOAK`, a test truncates ten thousand writes.
 
-use crate::support::{Evidence, Lab, by_lot, soak};
+use crate::support::{Evidence, Lab, attempt_at_random, soak};
 
 /// Injects the fault into scenarios until one reaches it. Returns whether one did.
 fn suffer(lab: &mut Lab, fault: &str) -> bool {
@@ -50,17 +50,17 @@ fn truncated_writes_lose_nothing() {
 fn ten_thousand_random_truncations() {
     // Unit tests truncate the writers at every byte (`record/cuts.rs`, `cache/`), as part of `make test`.
     let Some(runs) = soak(10_000) else { return };
-    by_lot(
+    attempt_at_random(
         &Evidence::of("writes"),
         "cuts",
         runs,
-        |lab, number, mut lot| {
+        |lab, number, mut random| {
             let names = writes(lab);
             let name = &names[usize::try_from(number).expect("a number") % names.len()];
             // If the limit is beyond the end, the whole file is written before the write fails for
             // lack of space, or before the process is killed.
-            let bytes = lot.below(2048);
-            let end = ["short", "cut"][lot.below(2)];
+            let bytes = random.below(2048);
+            let end = ["short", "cut"][random.below(2)];
             assert!(
                 suffer(lab, &format!("{name}:after:{end}={bytes}")),
                 "no scenario reaches {name}"

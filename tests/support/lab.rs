@@ -20,14 +20,14 @@ pub enum Victim {
     /// The process that reaches the point.
     Itself,
     /// The process with this role, while the process that reached the point is stopped there.
-    Role(Role),
+    Process(ProcessRole),
     /// All processes of the run that have a role.
     All,
 }
 
 /// The role of a process in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ProcessRole {
     /// The process that the test started.
     Client,
     /// The child that the client forks to evaluate.
@@ -38,7 +38,7 @@ pub enum Role {
     Activator,
 }
 
-impl Role {
+impl ProcessRole {
     /// All roles, each with the prefix of the names of its fault points.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Client, "client"),
@@ -50,7 +50,7 @@ impl Role {
 
 /// A point in the program at which a fault can be injected.
 #[derive(Clone, Debug)]
-pub struct Point {
+pub struct FaultPoint {
     pub name: String,
     /// Whether the program writes a file at this point.
     pub writes: bool,
@@ -69,7 +69,7 @@ pub struct Lab {
     /// The enabled modules for each toplevel.
     systems: BTreeMap<PathBuf, Vec<String>>,
     /// All fault points of the program.
-    points: Vec<Point>,
+    points: Vec<FaultPoint>,
     /// Whether a process reached the point in the last run.
     pub passed: bool,
     /// The number of runs in which a fault took effect.
@@ -157,7 +157,7 @@ impl Lab {
     }
 
     /// Returns all fault points of the program.
-    pub fn points(&self) -> Vec<Point> {
+    pub fn points(&self) -> Vec<FaultPoint> {
         self.points.clone()
     }
 
@@ -415,13 +415,13 @@ impl Lab {
     }
 }
 
-fn points(env: &TestEnv) -> Vec<Point> {
+fn points(env: &TestEnv) -> Vec<FaultPoint> {
     let table = env.run(&["__faults"]).ok().stdout;
-    let points: Vec<Point> = table
+    let points: Vec<FaultPoint> = table
         .lines()
         .map(|line| {
             let mut columns = line.split('\t');
-            Point {
+            FaultPoint {
                 name: columns.next().unwrap_or_default().into(),
                 writes: columns.next() == Some("write"),
             }
@@ -441,17 +441,17 @@ fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -
             // The switch program and its children have no role, although they inherit the same
             // environment.
             let role = match () {
-                () if pid == client => Some(Role::Client),
-                () if command.contains(" __activate") => Some(Role::Relay),
-                () if command.contains(" __") => Some(Role::Activator),
+                () if pid == client => Some(ProcessRole::Client),
+                () if command.contains(" __activate") => Some(ProcessRole::Relay),
+                () if command.contains(" __") => Some(ProcessRole::Activator),
                 // A fork of the client.
-                () if command.contains(": runtime-module ") => Some(Role::Evaluator),
+                () if command.contains(": runtime-module ") => Some(ProcessRole::Evaluator),
                 () => None,
             };
             let dies = match victim {
                 Victim::Nobody => false,
                 Victim::Itself => pid == stopped,
-                Victim::Role(victim) => role == Some(victim),
+                Victim::Process(victim) => role == Some(victim),
                 Victim::All => role.is_some(),
             };
             if dies && kill(pid, Signal::SIGKILL).is_ok() {

@@ -25,13 +25,13 @@ use unix::sys::stat::Mode;
 
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
-pub use lab::{Lab, Point, Role, Victim};
+pub use lab::{FaultPoint, Lab, ProcessRole, Victim};
 pub use needs::{crowd, has, nix, skip, soak};
 pub use processes::Processes;
-pub use run::{Ran, Running};
+pub use run::{Ran, RunningProgram};
 pub use schema::document as documented;
 pub use site::Site;
-pub use soaking::{Counted, Lot, by_lot};
+pub use soaking::{Counted, PseudoRandom, attempt_at_random};
 pub use sshd::Sshd;
 pub use tree::{Tree, copy};
 
@@ -241,8 +241,8 @@ impl TestEnv {
     }
 
     /// Starts a command in this environment.
-    pub fn start_running(&self, command: Command) -> Running {
-        Running::start(command, self.dir.path())
+    pub fn start_running(&self, command: Command) -> RunningProgram {
+        RunningProgram::start(command, self.dir.path())
     }
 
     /// Finds the processes of this environment.

@@ -19,7 +19,7 @@ use super::schema;
 const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running program in its own process group.
-pub struct Running {
+pub struct RunningProgram {
     child: Child,
     arguments: String,
     place: PathBuf,
@@ -29,7 +29,7 @@ pub struct Running {
     stderr: String,
 }
 
-impl Running {
+impl RunningProgram {
     pub fn start(mut command: Command, place: &Path) -> Self {
         command
             .process_group(0)

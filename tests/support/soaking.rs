@@ -20,7 +20,7 @@ pub type Counted = Option<Vec<(&'static str, String)>>;
 
 /// The results of a long run.
 #[derive(Default)]
-struct Tally {
+struct AttemptTally {
     /// The number of attempts started.
     begun: u64,
     done: usize,
@@ -31,13 +31,13 @@ struct Tally {
 /// Calls `attempt` on several machines in parallel until `runs` attempts have returned keys or failed. Each call gets
 /// the number of the attempt and a random generator seeded with it. Writes the tables, the failures and the number of
 /// counted attempts (under the key `what`) as evidence. Panics if any attempt failed.
-pub fn by_lot(
+pub fn attempt_at_random(
     evidence: &Evidence,
     what: &'static str,
     runs: usize,
-    attempt: impl Fn(&mut Lab, u64, Lot) -> Counted + Sync,
+    attempt: impl Fn(&mut Lab, u64, PseudoRandom) -> Counted + Sync,
 ) {
-    let tally = Mutex::new(Tally::default());
+    let tally = Mutex::new(AttemptTally::default());
     // Two for each CPU, because a machine is idle for more than half of the time.
     let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
@@ -53,16 +53,16 @@ fn on_one_machine(
     evidence: &Evidence,
     what: &'static str,
     runs: usize,
-    attempt: &(impl Fn(&mut Lab, u64, Lot) -> Counted + Sync),
-    tally: &Mutex<Tally>,
+    attempt: &(impl Fn(&mut Lab, u64, PseudoRandom) -> Counted + Sync),
+    tally: &Mutex<AttemptTally>,
 ) {
-    let locked = || -> MutexGuard<'_, Tally> { tally.lock().expect("the tally") };
+    let locked = || -> MutexGuard<'_, AttemptTally> { tally.lock().expect("the tally") };
     let mut lab = Lab::new();
     while locked().done < runs {
         let number = locked().next();
-        let lot = Lot::of(number);
+        let random = PseudoRandom::of(number);
         // After a failed attempt, continue with a new machine.
-        let ended = catch_unwind(AssertUnwindSafe(|| attempt(&mut lab, number, lot)));
+        let ended = catch_unwind(AssertUnwindSafe(|| attempt(&mut lab, number, random)));
         if ended.is_err() {
             lab = Lab::new();
         }
@@ -89,7 +89,7 @@ fn on_one_machine(
     }
 }
 
-impl Tally {
+impl AttemptTally {
     fn next(&mut self) -> u64 {
         self.begun += 1;
         self.begun
@@ -116,9 +116,9 @@ fn said(why: &(dyn Any + Send)) -> String {
 }
 
 /// Pseudo-random numbers, the same in every run (xorshift64*).
-pub struct Lot(u64);
+pub struct PseudoRandom(u64);
 
-impl Lot {
+impl PseudoRandom {
     /// Returns the random numbers of one attempt.
     pub fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))

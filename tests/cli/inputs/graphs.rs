@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Host, reference};
-use crate::support::{Lot, soak};
+use super::{TestHost, reference};
+use crate::support::{PseudoRandom, soak};
 
 /// The number of cases in a normal run of the tests.
 const CASES: usize = 6;
@@ -40,8 +40,10 @@ fn random_inputs_are_kept() {
     let wanted = soak(200).unwrap_or(CASES);
     let mut kept = 0;
     for attempt in 0.. {
-        let Some(host) = Host::new(test) else { return };
-        kept += usize::from(one(&host, &mut Lot::of(attempt)));
+        let Some(host) = TestHost::new(test) else {
+            return;
+        };
+        kept += usize::from(one(&host, &mut PseudoRandom::of(attempt)));
         if kept == wanted {
             break;
         }
@@ -53,15 +55,15 @@ fn random_inputs_are_kept() {
 }
 
 /// Runs one case. Returns false if Nix refuses the flakes, as it does with cycles.
-fn one(host: &Host, lot: &mut Lot) -> bool {
+fn one(host: &TestHost, random: &mut PseudoRandom) -> bool {
     let mut nodes: Vec<Node> = Vec::new();
-    for number in 0..3 + lot.below(3) {
+    for number in 0..3 + random.below(3) {
         let name = format!("n{number}");
-        nodes.push(node(host, &name, &nodes, lot));
+        nodes.push(node(host, &name, &nodes, random));
     }
-    let root = root(host, &nodes, lot);
+    let root = root(host, &nodes, random);
     let mut arguments: Vec<String> = Vec::new();
-    for name in root.inputs.iter().filter(|_| lot.below(2) == 0) {
+    for name in root.inputs.iter().filter(|_| random.below(2) == 0) {
         let text = format!(
             "{{ {} }}",
             OUTPUTS.replace("@ME@", "other").replace("@MORE@", "")
@@ -70,11 +72,11 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
         arguments.extend(["--override-input".into(), name.clone(), reference(&other)]);
     }
     let mut built = root.folder.clone();
-    if lot.below(3) == 0 {
-        built = outer(host, &root, &nodes, lot);
+    if random.below(3) == 0 {
+        built = outer(host, &root, &nodes, random);
         arguments.clear();
     }
-    if lot.below(3) > 0 {
+    if random.below(3) > 0 {
         // If Nix refuses to lock the flake, it also refuses the build.
         let _ = host.try_nix(&["flake", "lock", &reference(&built)]);
     } else {
@@ -86,7 +88,7 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
     }
     // From now on, only the store has the original inputs.
     for folder in nodes.iter().map(|node| &node.folder).chain([&built]) {
-        if lot.below(2) == 0 {
+        if random.below(2) == 0 {
             let _ = fs::remove_dir_all(folder);
         } else {
             let _ = fs::write(folder.join("text"), "changed");
@@ -120,13 +122,13 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
 }
 
 /// Makes a flake that has some of the earlier ones as inputs, and sometimes a subflake.
-fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
-    let (mut text, mut inputs) = inputs(before, lot);
-    if lot.below(3) == 0 {
-        text += &part(host, name, before, lot);
+fn node(host: &TestHost, name: &str, before: &[Node], random: &mut PseudoRandom) -> Node {
+    let (mut text, mut inputs) = inputs(before, random);
+    if random.below(3) == 0 {
+        text += &part(host, name, before, random);
         inputs.push(format!("part-{name}"));
     }
-    if lot.below(4) == 0 {
+    if random.below(4) == 0 {
         text += "inputs.data = { url = \"path:./data\"; flake = false; };\n";
         inputs.push("data".into());
     }
@@ -135,7 +137,7 @@ fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
     fs::write(folder.join("text"), format!("text of {name}")).expect("written");
     fs::create_dir_all(folder.join("data")).expect("a folder");
     fs::write(folder.join("data/text"), format!("data of {name}")).expect("written");
-    if lot.below(2) == 0 {
+    if random.below(2) == 0 {
         let _ = host.try_nix(&["flake", "lock", &reference(&folder)]);
     }
     Node {
@@ -146,8 +148,8 @@ fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
 }
 
 /// Makes a flake in a folder of another flake, and returns the text that makes it an input.
-fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
-    let (text, _) = inputs(before, lot);
+fn part(host: &TestHost, whole: &str, before: &[Node], random: &mut PseudoRandom) -> String {
+    let (text, _) = inputs(before, random);
     let outputs = OUTPUTS.replace("@ME@", "part").replace("@MORE@", "");
     let folder = host.flake(
         &format!("{whole}/part-{whole}"),
@@ -160,20 +162,20 @@ fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
 
 /// Selects some flakes as inputs. Some of their inputs follow other selected flakes, or the new
 /// flake itself.
-fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
-    let chosen: Vec<&Node> = before.iter().filter(|_| lot.below(2) == 0).collect();
+fn inputs(before: &[Node], random: &mut PseudoRandom) -> (String, Vec<String>) {
+    let chosen: Vec<&Node> = before.iter().filter(|_| random.below(2) == 0).collect();
     let mut text = String::new();
     for node in &chosen {
         let name = &node.name;
         text += &format!("inputs.{name}.url = \"{}\";\n", reference(&node.folder));
-        if lot.below(6) == 0 {
+        if random.below(6) == 0 {
             text += &format!("inputs.{name}.flake = false;\n");
             continue;
         }
         for input in node.inputs.iter().filter(|input| *input != "data") {
-            let target = match lot.below(4) {
+            let target = match random.below(4) {
                 0 => String::new(),
-                1 => chosen[lot.below(chosen.len())].name.clone(),
+                1 => chosen[random.below(chosen.len())].name.clone(),
                 _ => continue,
             };
             // An input cannot follow itself.
@@ -186,8 +188,8 @@ fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
 }
 
 /// Makes the flake with the host.
-fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
-    let (text, inputs) = inputs(nodes, lot);
+fn root(host: &TestHost, nodes: &[Node], random: &mut PseudoRandom) -> Node {
+    let (text, inputs) = inputs(nodes, random);
     let folder = host.host("whole", &text, &format!("inputs.self.shows {DEPTH}"));
     let file = folder.join("flake.nix");
     let flake = fs::read_to_string(&file).expect("a flake");
@@ -196,7 +198,7 @@ fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
     let more = more.trim_end_matches("};");
     let outputs = OUTPUTS.replace("@ME@", "root").replace("@MORE@", more);
     fs::write(&file, format!("{{\n{text}{outputs}\n}}")).expect("written");
-    if lot.below(2) == 0 {
+    if random.below(2) == 0 {
         let _ = host.try_nix(&["flake", "lock", &reference(&folder)]);
     }
     Node {
@@ -207,7 +209,7 @@ fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
 }
 
 /// Makes a flake that re-exports the host, and replaces some of its inputs.
-fn outer(host: &Host, root: &Node, nodes: &[Node], lot: &mut Lot) -> PathBuf {
+fn outer(host: &TestHost, root: &Node, nodes: &[Node], random: &mut PseudoRandom) -> PathBuf {
     let mut text = format!("inputs.root.url = \"{}\";\n", reference(&root.folder));
     for node in nodes {
         text += &format!(
@@ -217,8 +219,8 @@ fn outer(host: &Host, root: &Node, nodes: &[Node], lot: &mut Lot) -> PathBuf {
         );
     }
     for input in &root.inputs {
-        let target = &nodes[lot.below(nodes.len())];
-        if lot.below(2) == 0 {
+        let target = &nodes[random.below(nodes.len())];
+        if random.below(2) == 0 {
             text += &format!(
                 "inputs.root.inputs.{input}.follows = \"{}\";\n",
                 target.name

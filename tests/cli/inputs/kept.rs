@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Host, reference};
+use super::{TestHost, reference};
 
 /// Returns a flake with the output `text`.
 fn says(text: &str) -> String {
@@ -10,8 +10,8 @@ fn says(text: &str) -> String {
 }
 
 /// Makes a locked host that shows the text of its input `site`, and a flake `private` with another text.
-fn with_site(test: &str) -> Option<(Host, std::path::PathBuf)> {
-    let host = Host::new(test)?;
+fn with_site(test: &str) -> Option<(TestHost, std::path::PathBuf)> {
+    let host = TestHost::new(test)?;
     let site = host.flake("site", &says("public"));
     host.flake("private", &says("private"));
     let inputs = format!("inputs.site.url = \"{}\";", reference(&site));
@@ -101,7 +101,7 @@ fn follows_of_an_outer_flake_is_kept() {
 
 #[test]
 fn two_levels_of_follows_are_kept() {
-    let Some(host) = Host::new("two_levels_of_follows_are_kept") else {
+    let Some(host) = TestHost::new("two_levels_of_follows_are_kept") else {
         return;
     };
     let leaf = reference(&host.flake("leaf", &says("leaf")));
@@ -149,7 +149,7 @@ fn two_levels_of_follows_are_kept() {
 
 #[test]
 fn relative_inputs_are_kept() {
-    let Some(host) = Host::new("relative_inputs_are_kept") else {
+    let Some(host) = TestHost::new("relative_inputs_are_kept") else {
         return;
     };
     let site = reference(&host.flake("site", &says("public")));
@@ -188,7 +188,7 @@ fn relative_inputs_are_kept() {
 
 #[test]
 fn input_that_follows_the_flake_is_kept() {
-    let Some(host) = Host::new("input_that_follows_the_flake_is_kept") else {
+    let Some(host) = TestHost::new("input_that_follows_the_flake_is_kept") else {
         return;
     };
     let private = reference(&host.flake("private", &says("private")));

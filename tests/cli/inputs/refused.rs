@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Host, reference};
+use super::{TestHost, reference};
 use crate::support::{compare, read_json};
 
 fn says(text: &str) -> String {
@@ -13,7 +13,7 @@ fn says(text: &str) -> String {
 }
 
 /// Edits the baked configuration of the running system. The next switch overwrites it.
-fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
+fn bake(host: &TestHost, change: impl FnOnce(&mut Value)) {
     let path = host.env.root("etc/runtime-modules/config.json");
     let mut baked = read_json(&path);
     change(&mut baked);
@@ -23,8 +23,8 @@ fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
 
 /// Makes a host whose input differs from the one in its lock file. Simulates a build with an older
 /// NixOS module, which did not record the difference.
-fn built_long_ago(test: &str) -> Option<Host> {
-    let host = Host::new(test)?;
+fn built_long_ago(test: &str) -> Option<TestHost> {
+    let host = TestHost::new(test)?;
     let site = host.flake("site", &says("public"));
     let private = reference(&host.flake("private", &says("private")));
     let inputs = format!("inputs.site.url = \"{}\";", reference(&site));
@@ -39,7 +39,7 @@ fn built_long_ago(test: &str) -> Option<Host> {
 }
 
 /// Compares a text with a golden file, without the parts that vary between runs.
-fn told(host: &Host, name: &str, text: &str) {
+fn told(host: &TestHost, name: &str, text: &str) {
     let lines = text.lines().filter(|line| !line.contains("flake.lock has"));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     compare(name, &host.env.normalise(&text));
@@ -97,7 +97,7 @@ fn allowed_change_of_the_base_is_reported_once() {
 
 #[test]
 fn base_is_compared_once_for_each_base() {
-    let Some(host) = Host::new("base_is_compared_once_for_each_base") else {
+    let Some(host) = TestHost::new("base_is_compared_once_for_each_base") else {
         return;
     };
     let folder = host.host("f", "", "\"plain\\n\"");
@@ -133,8 +133,8 @@ fn base_is_compared_once_for_each_base() {
 }
 
 /// Makes a host that has no baked flake, only a `flakeUrl`, and whose flake has changed since the build.
-fn moved_on(test: &str) -> Option<(Host, PathBuf)> {
-    let host = Host::new(test)?;
+fn moved_on(test: &str) -> Option<(TestHost, PathBuf)> {
+    let host = TestHost::new(test)?;
     let folder = host.host("f", "", "\"old\\n\"");
     let file = folder.join("host.nix");
     let text = fs::read_to_string(&file).expect("a host");
@@ -183,7 +183,7 @@ fn named_flake_may_move_the_base() {
 
 #[test]
 fn failed_comparison_is_refused() {
-    let Some(host) = Host::new("failed_comparison_is_refused") else {
+    let Some(host) = TestHost::new("failed_comparison_is_refused") else {
         return;
     };
     // The host no longer evaluates alone, but still evaluates with the module.

@@ -27,4 +27,4 @@ pub use generation::Generation;
 pub use replay::state_at;
 pub use state::OverrideState;
 use value::check_path;
-pub use value::{Part, check_value, value_place};
+pub use value::{ValuePart, check_value, value_place};

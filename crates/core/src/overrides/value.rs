@@ -59,7 +59,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
 /// A step in the path to a part of a value: a name or an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
-pub enum Part {
+pub enum ValuePart {
     Name(String),
     Index(usize),
 }
@@ -97,14 +97,14 @@ impl ValueProblem {
 }
 
 /// Checks a part of a value. After an error, `at` is the path to the refused part.
-fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), ValueProblem> {
+fn check_part(value: &Value, at: &mut Vec<ValuePart>) -> Result<(), ValueProblem> {
     match value {
         Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(ValueProblem::Depth),
         Value::Array(elements) => elements
             .iter()
             .enumerate()
             .try_for_each(|(index, element)| {
-                at.push(Part::Index(index));
+                at.push(ValuePart::Index(index));
                 check_part(element, at)?;
                 at.pop();
                 Ok(())
@@ -114,7 +114,7 @@ fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), ValueProblem> {
                 return Err(ValueProblem::Interpreted(found));
             }
             check_text(name)?;
-            at.push(Part::Name(name.clone()));
+            at.push(ValuePart::Name(name.clone()));
             check_part(value, at)?;
             at.pop();
             Ok(())
@@ -137,12 +137,12 @@ fn check_text(text: &str) -> Result<(), ValueProblem> {
 }
 
 /// Formats the path to a part of a value, such as `users.users.ada.extraGroups[1]`.
-pub fn value_place(path: &[String], at: &[Part]) -> String {
+pub fn value_place(path: &[String], at: &[ValuePart]) -> String {
     let mut shown = written(path);
     for part in at {
         match part {
-            Part::Name(name) => shown += &format!(".{}", written(std::slice::from_ref(name))),
-            Part::Index(index) => shown += &format!("[{index}]"),
+            ValuePart::Name(name) => shown += &format!(".{}", written(std::slice::from_ref(name))),
+            ValuePart::Index(index) => shown += &format!("[{index}]"),
         }
     }
     shown

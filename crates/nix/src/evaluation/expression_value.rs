@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::overrides::Part;
+use crate::overrides::ValuePart;
 
 /// A Nix expression for the value of an option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,5 +53,5 @@ pub struct StringContext {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct NotData {
     pub(super) what: String,
-    pub(super) at: Vec<Part>,
+    pub(super) at: Vec<ValuePart>,
 }

@@ -154,9 +154,9 @@ fn long_last_generation_is_found() {
 }
 
 /// A file that counts the bytes that were read from it.
-struct Counted<'a>(io::Cursor<&'a [u8]>, &'a Cell<usize>);
+struct CountingReader<'a>(io::Cursor<&'a [u8]>, &'a Cell<usize>);
 
-impl Read for Counted<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read(buffer)?;
         self.1.set(self.1.get() + count);
@@ -164,7 +164,7 @@ impl Read for Counted<'_> {
     }
 }
 
-impl Seek for Counted<'_> {
+impl Seek for CountingReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.0.seek(to)
     }
@@ -176,7 +176,7 @@ fn appending_costs_the_same_after_many_generations() {
         let others = usize::try_from(generations - 1).expect("small");
         let text = line(&generation(1)).repeat(others) + &line(&generation(generations));
         let count = Cell::new(0);
-        let file = Counted(io::Cursor::new(text.as_bytes()), &count);
+        let file = CountingReader(io::Cursor::new(text.as_bytes()), &count);
         let (found, length) = last_line(file).expect("a line");
         assert_eq!(length, text.len() as u64);
         let found = String::from_utf8(found).expect("a text");

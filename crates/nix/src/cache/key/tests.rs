@@ -70,9 +70,9 @@ fn key(change: impl FnOnce(&mut EvaluationRequest)) -> Key {
 }
 
 /// The name that `differences` returns for an ingredient, and a change to the ingredient.
-type Change = (&'static str, fn(&mut KeyInputs));
+type InputChange = (&'static str, fn(&mut KeyInputs));
 
-const CHANGES: [Change; 20] = [
+const CHANGES: [InputChange; 20] = [
     ("the source", |i| i.reference.push('x')),
     ("the source", |i| i.extra[0].1.push('x')),
     ("the source", |i| i.extra.clear()),

@@ -174,7 +174,7 @@
               valgrind
               zsh
             ];
-            # The static shell for the builds of tests/minios. Debian has it in /bin.
+            # tests/minios builds with a static busybox, which Debian installs in /bin.
             shellHook = ''
               if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
                 install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox

@@ -149,7 +149,7 @@ rec {
         ]))
       ];
     };
-    # The shell for controlling systemd, of the machine or of a user.
+    # The shell for controlling systemd: the system manager or a user manager.
     systemd = pkgs.mkShellNoCC {
       packages = with pkgs; [
         openssh

@@ -152,7 +152,7 @@ impl fmt::Display for InvalidStorePath {
             SyntaxViolation::HashDigit(digit) => {
                 write!(
                     f,
-                    "the hash contains {digit:?}, which is not a base-32 digit of Nix"
+                    "the hash contains {digit:?}, which is not a Nix base-32 digit"
                 )
             }
             SyntaxViolation::NameLength(0) => write!(f, "the name is empty"),
@@ -230,11 +230,11 @@ mod tests {
             ),
             (
                 format!("/nix/store/e{}-x", &HASH[1..]),
-                "the hash contains 'e', which is not a base-32 digit of Nix",
+                "the hash contains 'e', which is not a Nix base-32 digit",
             ),
             (
                 format!("/nix/store/A{}-x", &HASH[1..]),
-                "the hash contains 'A', which is not a base-32 digit of Nix",
+                "the hash contains 'A', which is not a Nix base-32 digit",
             ),
             (format!("/nix/store/{HASH}-"), "the name is empty"),
             (

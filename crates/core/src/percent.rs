@@ -11,7 +11,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// Escapes a text for use in a path or a query.
+/// Percent-encodes a string for use in the path or the query of a URL.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }

@@ -78,7 +78,7 @@ choices!(CacheAction {
 });
 
 choices!(CheckCombinations {
-    Together => "together", "All modules that evaluate alone, combined";
+    Together => "together", "All modules that evaluate successfully on their own, combined";
     Pairs => "pairs", "The same, plus each pair of these modules";
 });
 

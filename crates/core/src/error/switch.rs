@@ -57,8 +57,8 @@ messages! {
             text: "not activated: the new system needs a different init than the running one",
             hint: "run `nixos-rebuild boot` and reboot; if a runtime module causes the change, import the module in \
                 the host first, because the booted system has no runtime modules",
-            means: "The new system needs another interface between units and systemd than the running systemd has, \
-                so the machine must be rebooted. Nothing was activated.",
+            means: "The new system requires a different init interface than the running systemd provides, so the \
+                machine must be rebooted. Nothing was activated.",
             next: "Run `nixos-rebuild boot` and reboot. If a runtime module causes the change, import the module in \
                 the host first, because the booted system has no runtime modules.",
         }

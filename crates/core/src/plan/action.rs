@@ -14,7 +14,7 @@ pub enum Action {
     Reset,
     /// Disable all modules, and remove all option overrides.
     ResetAll,
-    /// Activate the requested modules from the same source.
+    /// Activate the requested modules from the current pinned source.
     Apply,
     /// Activate the requested modules from the newest source.
     Rebuild,

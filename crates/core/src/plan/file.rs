@@ -182,7 +182,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) && path.exists() {
         return path
             .canonicalize()
-            .with_context(|| format!("cannot find the file {}", path.display()));
+            .with_context(|| format!("cannot resolve the path {}", path.display()));
     }
-    std::path::absolute(path).with_context(|| format!("cannot find the file {}", path.display()))
+    std::path::absolute(path).with_context(|| format!("cannot resolve the path {}", path.display()))
 }

@@ -183,8 +183,8 @@ fn process_locking(path: &Path) -> Option<u32> {
     let found = fs::metadata(path).ok()?;
     let (device, node) = (found.dev(), found.ino());
     let exact = format!("{:02x}:{:02x}:{node}", major(device), minor(device));
-    // The kernel lists the device of the file system. On Btrfs and overlayfs, `stat` returns
-    // another device for a file, so compare only the inode numbers.
+    // `/proc/locks` shows the device of the file system. On Btrfs and overlayfs, `stat` returns a
+    // different device, so compare only the inode numbers.
     let kind = statfs(path).map(|system| system.filesystem_type());
     let anywhere =
         kind.is_ok_and(|kind| [BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC].contains(&kind));

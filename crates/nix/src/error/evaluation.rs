@@ -275,7 +275,7 @@ messages! {
             kind: Evaluation,
             text: "cannot {action}: the evaluator reported the unknown problem '{problem}'",
             hint: "please report this bug in runtime-module",
-            means: "A Nix expression of the program reported a problem that the program itself does not know.",
+            means: "One of the built-in Nix expressions reported a problem that this program does not recognise.",
             next: "Please report this bug in runtime-module.",
         }
     }

@@ -9,7 +9,7 @@ use crate::error::{KnownError, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
 
-/// Known errors, recognised by a text, and the hint for each.
+/// Known errors: the parts of the message that identify each error, and its hint.
 pub(super) const KNOWN: &[KnownError] = &[
     (
         &["infinite recursion"],
@@ -25,7 +25,7 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["max-call-depth", "stack overflow"],
-        "look for infinite recursion; if the deep recursion is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
+        "look for infinite recursion; if the deep recursion is intended, raise the limit with --option max-call-depth NUMBER (default: 10000)",
     ),
     (
         &["allow-import-from-derivation"],

@@ -17,57 +17,30 @@ use common::{absent_path, evaluate, folder, fresh_folder, path, store, write};
 use nix_ffi::{BuildResult, StorePath, set_setting};
 
 fn main() -> ExitCode {
-    common::main(&[
-        (
-            "successful_build_has_outputs_and_log",
-            successful_build_has_outputs_and_log,
-        ),
-        ("all_outputs_are_listed", all_outputs_are_listed),
-        ("plain_path_is_realised", plain_path_is_realised),
-        (
-            "failed_build_has_message_and_log",
-            failed_build_has_message_and_log,
-        ),
-        (
-            "failed_dependency_is_reported",
-            failed_dependency_is_reported,
-        ),
-        (
-            "keep_going_reports_every_failure",
-            keep_going_reports_every_failure,
-        ),
-        (
-            "goal_that_never_ran_has_no_result",
-            goal_that_never_ran_has_no_result,
-        ),
-        (
-            "missing_output_fails_the_build",
-            missing_output_fails_the_build,
-        ),
-        ("timeout_fails_the_build", timeout_fails_the_build),
-        ("invalid_paths_are_refused", invalid_paths_are_refused),
-        (
-            "builders_start_with_clean_signals",
-            builders_start_with_clean_signals,
-        ),
-        ("missing_paths_are_listed", missing_paths_are_listed),
-        ("root_is_a_registered_link", root_is_a_registered_link),
-        ("invalid_roots_are_refused", invalid_roots_are_refused),
-        ("temporary_root_is_registered", temporary_root_is_registered),
-        (
-            "closure_and_its_size_are_returned",
-            closure_and_its_size_are_returned,
-        ),
-        ("real_path_of_a_store_path", real_path_of_a_store_path),
-        ("deriver_of_a_path", deriver_of_a_path),
-        ("nar_size_of_a_path", nar_size_of_a_path),
-        ("files_and_folders_are_added", files_and_folders_are_added),
-        (
-            "unsupported_files_are_not_added",
-            unsupported_files_are_not_added,
-        ),
-        ("store_serves_many_threads", store_serves_many_threads),
-        ("unusable_store_is_an_error", unusable_store_is_an_error),
+    common::main(&common::trials![
+        successful_build_has_outputs_and_log,
+        all_outputs_are_listed,
+        plain_path_is_realised,
+        failed_build_has_message_and_log,
+        failed_dependency_is_reported,
+        keep_going_reports_every_failure,
+        goal_that_never_ran_has_no_result,
+        missing_output_fails_the_build,
+        timeout_fails_the_build,
+        invalid_paths_are_refused,
+        builders_start_with_clean_signals,
+        missing_paths_are_listed,
+        root_is_a_registered_link,
+        invalid_roots_are_refused,
+        temporary_root_is_registered,
+        closure_and_its_size_are_returned,
+        real_path_of_a_store_path,
+        deriver_of_a_path,
+        nar_size_of_a_path,
+        files_and_folders_are_added,
+        unsupported_files_are_not_added,
+        store_serves_many_threads,
+        unusable_store_is_an_error,
     ])
 }
 

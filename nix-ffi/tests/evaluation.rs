@@ -15,73 +15,34 @@ use common::{absent_path, evaluate, evaluate_with, fresh_folder, on_a_thread, pa
 use nix_ffi::{EvaluatorBuilder, NixValue, apply};
 
 fn main() -> ExitCode {
-    common::main(&[
-        (
-            "every_kind_of_value_becomes_json",
-            every_kind_of_value_becomes_json,
-        ),
-        (
-            "apply_takes_arguments_in_order",
-            apply_takes_arguments_in_order,
-        ),
-        ("apply_is_lazy", apply_is_lazy),
-        (
-            "any_expression_name_is_accepted",
-            any_expression_name_is_accepted,
-        ),
-        (
-            "select_returns_attribute_or_none",
-            select_returns_attribute_or_none,
-        ),
-        ("select_requires_a_set", select_requires_a_set),
-        ("strings_are_passed_unchanged", strings_are_passed_unchanged),
-        ("nul_bytes_are_errors", nul_bytes_are_errors),
-        ("values_outlive_collections", values_outlive_collections),
-        (
-            "values_outlive_another_evaluator",
-            values_outlive_another_evaluator,
-        ),
-        ("foreign_value_is_refused", foreign_value_is_refused),
-        (
-            "lists_hold_their_values_lazily",
-            lists_hold_their_values_lazily,
-        ),
-        (
-            "store_path_can_be_read_purely",
-            store_path_can_be_read_purely,
-        ),
-        (
-            "invalid_store_paths_are_refused",
-            invalid_store_paths_are_refused,
-        ),
-        ("throw_keeps_its_message", throw_keeps_its_message),
-        ("type_error_has_a_position", type_error_has_a_position),
-        (
-            "undefined_variable_has_a_position",
-            undefined_variable_has_a_position,
-        ),
-        ("syntax_error_has_a_position", syntax_error_has_a_position),
-        (
-            "infinite_recursion_has_a_position",
-            infinite_recursion_has_a_position,
-        ),
-        (
-            "missing_attribute_has_a_suggestion",
-            missing_attribute_has_a_suggestion,
-        ),
-        ("assertion_has_a_position", assertion_has_a_position),
-        ("abort_keeps_its_message", abort_keeps_its_message),
-        ("functions_have_no_json", functions_have_no_json),
-        ("traces_are_ordered", traces_are_ordered),
-        (
-            "error_does_not_leak_into_the_next",
-            error_does_not_leak_into_the_next,
-        ),
-        (
-            "import_from_derivation_is_refused",
-            import_from_derivation_is_refused,
-        ),
-        ("counters_can_be_printed", counters_can_be_printed),
+    common::main(&common::trials![
+        every_kind_of_value_becomes_json,
+        apply_takes_arguments_in_order,
+        apply_is_lazy,
+        any_expression_name_is_accepted,
+        select_returns_attribute_or_none,
+        select_requires_a_set,
+        strings_are_passed_unchanged,
+        nul_bytes_are_errors,
+        values_outlive_collections,
+        values_outlive_another_evaluator,
+        foreign_value_is_refused,
+        lists_hold_their_values_lazily,
+        store_path_can_be_read_purely,
+        invalid_store_paths_are_refused,
+        throw_keeps_its_message,
+        type_error_has_a_position,
+        undefined_variable_has_a_position,
+        syntax_error_has_a_position,
+        infinite_recursion_has_a_position,
+        missing_attribute_has_a_suggestion,
+        assertion_has_a_position,
+        abort_keeps_its_message,
+        functions_have_no_json,
+        traces_are_ordered,
+        error_does_not_leak_into_the_next,
+        import_from_derivation_is_refused,
+        counters_can_be_printed,
     ])
 }
 

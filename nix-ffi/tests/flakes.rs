@@ -16,65 +16,29 @@ use common::{TestEvaluator, evaluate, fresh_folder, store, string, write};
 use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, StorePath, apply};
 
 fn main() -> ExitCode {
-    common::main(&[
-        ("path_flake_is_locked", path_flake_is_locked),
-        ("given_lock_is_used_unchanged", given_lock_is_used_unchanged),
-        (
-            "malformed_given_lock_does_no_harm",
-            malformed_given_lock_does_no_harm,
-        ),
-        (
-            "clean_git_flake_has_a_fingerprint",
-            clean_git_flake_has_a_fingerprint,
-        ),
-        (
-            "dirty_git_flake_has_a_dirty_revision",
-            dirty_git_flake_has_a_dirty_revision,
-        ),
-        ("untracked_files_are_missing", untracked_files_are_missing),
-        (
-            "flake_in_a_subfolder_is_locked",
-            flake_in_a_subfolder_is_locked,
-        ),
-        (
-            "relative_reference_uses_the_base",
-            relative_reference_uses_the_base,
-        ),
-        (
-            "relative_path_input_is_locked",
-            relative_path_input_is_locked,
-        ),
-        ("input_is_locked_in_memory", input_is_locked_in_memory),
-        ("matching_lock_file_is_used", matching_lock_file_is_used),
-        ("overridden_input_is_used", overridden_input_is_used),
-        (
-            "invalid_override_is_refused_or_ignored",
-            invalid_override_is_refused_or_ignored,
-        ),
-        (
-            "unlocked_inputs_can_be_refused",
-            unlocked_inputs_can_be_refused,
-        ),
-        ("nixconfig_names_are_listed", nixconfig_names_are_listed),
-        ("attributes_can_be_added", attributes_can_be_added),
-        (
-            "get_flake_accepts_a_locked_reference",
-            get_flake_accepts_a_locked_reference,
-        ),
-        ("missing_flakes_are_errors", missing_flakes_are_errors),
-        (
-            "odd_base_directories_are_errors",
-            odd_base_directories_are_errors,
-        ),
-        (
-            "relative_base_directory_is_refused",
-            relative_base_directory_is_refused,
-        ),
-        ("broken_flakes_are_errors", broken_flakes_are_errors),
-        (
-            "errors_in_outputs_have_positions",
-            errors_in_outputs_have_positions,
-        ),
+    common::main(&common::trials![
+        path_flake_is_locked,
+        given_lock_is_used_unchanged,
+        malformed_given_lock_does_no_harm,
+        clean_git_flake_has_a_fingerprint,
+        dirty_git_flake_has_a_dirty_revision,
+        untracked_files_are_missing,
+        flake_in_a_subfolder_is_locked,
+        relative_reference_uses_the_base,
+        relative_path_input_is_locked,
+        input_is_locked_in_memory,
+        matching_lock_file_is_used,
+        overridden_input_is_used,
+        invalid_override_is_refused_or_ignored,
+        unlocked_inputs_can_be_refused,
+        nixconfig_names_are_listed,
+        attributes_can_be_added,
+        get_flake_accepts_a_locked_reference,
+        missing_flakes_are_errors,
+        odd_base_directories_are_errors,
+        relative_base_directory_is_refused,
+        broken_flakes_are_errors,
+        errors_in_outputs_have_positions,
     ])
 }
 

@@ -19,31 +19,13 @@ use nix_ffi::{ForkError, NixStore, fork_child, threads};
 use unix::sys::wait::{WaitStatus, waitpid};
 
 fn main() -> ExitCode {
-    common::main(&[
-        (
-            "child_inherits_the_parents_state",
-            child_inherits_the_parents_state,
-        ),
-        (
-            "crashed_child_does_not_affect_the_parent",
-            crashed_child_does_not_affect_the_parent,
-        ),
-        (
-            "fork_is_refused_with_another_thread",
-            fork_is_refused_with_another_thread,
-        ),
-        (
-            "child_cannot_write_to_the_store",
-            child_cannot_write_to_the_store,
-        ),
-        (
-            "child_opens_its_own_daemon_connection",
-            child_opens_its_own_daemon_connection,
-        ),
-        (
-            "child_is_killed_first_if_memory_runs_out",
-            child_is_killed_first_if_memory_runs_out,
-        ),
+    common::main(&common::trials![
+        child_inherits_the_parents_state,
+        crashed_child_does_not_affect_the_parent,
+        fork_is_refused_with_another_thread,
+        child_cannot_write_to_the_store,
+        child_opens_its_own_daemon_connection,
+        child_is_killed_first_if_memory_runs_out,
     ])
 }
 

@@ -29,10 +29,7 @@ fn main() -> ExitCode {
         return u8::try_from(status.code().unwrap_or(101))
             .map_or(ExitCode::FAILURE, ExitCode::from);
     }
-    common::main(&[(
-        "pages_are_populated_before_use",
-        pages_are_populated_before_use,
-    )])
+    common::main(&common::trials![pages_are_populated_before_use])
 }
 
 /// Returns the resident memory of this process in bytes.

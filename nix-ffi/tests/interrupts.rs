@@ -21,29 +21,14 @@ use nix_ffi::{
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    common::main(&[
-        ("interrupt_can_be_cleared", interrupt_can_be_cleared),
-        ("build_is_interrupted", build_is_interrupted),
-        (
-            "build_during_evaluation_is_interrupted",
-            build_during_evaluation_is_interrupted,
-        ),
-        (
-            "reading_evaluation_is_interrupted",
-            reading_evaluation_is_interrupted,
-        ),
-        (
-            "error_during_an_interrupt_is_safe",
-            error_during_an_interrupt_is_safe,
-        ),
-        (
-            "builds_work_after_an_interrupt",
-            builds_work_after_an_interrupt,
-        ),
-        (
-            "concurrent_interrupts_are_safe",
-            concurrent_interrupts_are_safe,
-        ),
+    common::main(&common::trials![
+        interrupt_can_be_cleared,
+        build_is_interrupted,
+        build_during_evaluation_is_interrupted,
+        reading_evaluation_is_interrupted,
+        error_during_an_interrupt_is_safe,
+        builds_work_after_an_interrupt,
+        concurrent_interrupts_are_safe,
     ])
 }
 

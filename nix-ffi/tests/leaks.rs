@@ -19,25 +19,13 @@ use nix_ffi::{LockRequest, Locked, NixValue, StorePath, apply, get_setting, set_
 const TIMES: usize = 100;
 
 fn main() -> ExitCode {
-    common::main(&[
-        (
-            "failing_settings_leak_nothing",
-            failing_settings_leak_nothing,
-        ),
-        (
-            "failing_evaluations_leak_nothing",
-            failing_evaluations_leak_nothing,
-        ),
-        ("failing_locks_leak_nothing", failing_locks_leak_nothing),
-        (
-            "failing_store_calls_leak_nothing",
-            failing_store_calls_leak_nothing,
-        ),
-        (
-            "values_and_views_leak_nothing",
-            values_and_views_leak_nothing,
-        ),
-        ("memory_does_not_grow", memory_does_not_grow),
+    common::main(&common::trials![
+        failing_settings_leak_nothing,
+        failing_evaluations_leak_nothing,
+        failing_locks_leak_nothing,
+        failing_store_calls_leak_nothing,
+        values_and_views_leak_nothing,
+        memory_does_not_grow,
     ])
 }
 

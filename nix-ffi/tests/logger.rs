@@ -16,21 +16,14 @@ use common::{evaluate, evaluate_with, fresh_folder, store, take_events, write};
 use nix_ffi::{Activity, Event, Progress, StorePath};
 
 fn main() -> ExitCode {
-    common::main(&[
-        (
-            "build_reports_activities_lines_and_phases",
-            build_reports_activities_lines_and_phases,
-        ),
-        ("every_activity_ends", every_activity_ends),
-        ("verbosity_limits_messages", verbosity_limits_messages),
-        ("warning_is_reported_once", warning_is_reported_once),
-        (
-            "failed_build_reports_an_error",
-            failed_build_reports_an_error,
-        ),
-        ("many_threads_can_report", many_threads_can_report),
-        // This test must be the last one, because it replaces the logger.
-        ("panic_in_the_sink_is_dropped", panic_in_the_sink_is_dropped),
+    common::main(&common::trials![
+        build_reports_activities_lines_and_phases,
+        every_activity_ends,
+        verbosity_limits_messages,
+        warning_is_reported_once,
+        failed_build_reports_an_error,
+        many_threads_can_report,
+        panic_in_the_sink_is_dropped,
     ])
 }
 

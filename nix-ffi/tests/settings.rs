@@ -15,21 +15,15 @@ use common::{evaluate, evaluate_with};
 use nix_ffi::{get_setting, set_setting, versions};
 
 fn main() -> ExitCode {
-    common::main(&[
-        ("versions_agree", versions_agree),
-        ("known_setting_is_set", known_setting_is_set),
-        ("unknown_setting_is_reported", unknown_setting_is_reported),
-        ("bad_value_is_an_error", bad_value_is_an_error),
-        ("nul_bytes_are_errors", nul_bytes_are_errors),
-        (
-            "evaluator_has_its_own_settings",
-            evaluator_has_its_own_settings,
-        ),
-        (
-            "evaluators_do_not_share_settings",
-            evaluators_do_not_share_settings,
-        ),
-        ("flakes_are_registered_once", flakes_are_registered_once),
+    common::main(&common::trials![
+        versions_agree,
+        known_setting_is_set,
+        unknown_setting_is_reported,
+        bad_value_is_an_error,
+        nul_bytes_are_errors,
+        evaluator_has_its_own_settings,
+        evaluators_do_not_share_settings,
+        flakes_are_registered_once,
     ])
 }
 

@@ -28,6 +28,13 @@ const FOLDER: &str = "NIX_FFI_TEST_DIR";
 /// The events that libnix has reported since the last call to `take_events`.
 static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
 
+/// Lists the tests for [`main`]: each function with its name.
+macro_rules! trials {
+    ($($test:ident),* $(,)?) => { [$((stringify!($test), $test as fn())),*] };
+}
+
+pub(crate) use trials;
+
 /// Runs the tests whose names contain one of the arguments, or all tests, one after the other.
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     let Ok(folder) = std::env::var(FOLDER) else {

@@ -76,7 +76,11 @@ fn build_reports_activities_lines_and_phases() {
         at(&line("first")) < at(&phase) && at(&phase) < at(&line("second")),
         "{of_build:?}"
     );
-    // The build call reports its totals.
+    assert_totals_of_one_build(&events);
+}
+
+/// Checks that the build call reports its totals.
+fn assert_totals_of_one_build(events: &[Event]) {
     let start = |wanted: Activity| {
         events.iter().find_map(|event| match event {
             Event::Start { id, activity, .. } if *activity == wanted => Some(*id),

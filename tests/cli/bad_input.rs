@@ -98,81 +98,27 @@ fn failed_build_shows_last_log_lines() {
 }
 
 #[test]
-fn unusable_flakes_are_reported() {
+fn missing_flakes_are_reported() {
     let env = TestEnv::fixture();
-    let flake = |name: &str, text: &str| {
-        let folder = env.path("flakes").join(name);
-        fs::create_dir_all(&folder).expect("a folder");
-        fs::write(folder.join("flake.nix"), text).expect("a flake");
-        format!("path:{}", folder.display())
-    };
-    let fails = |reference: &str, host: &str, name: &str, code: i32, golden: &str| {
-        env.run(&[
-            "enable",
-            name,
-            "--flake",
-            reference,
-            "--host",
-            host,
-            "--progress",
-            "off",
-        ])
-        .ends_with(code)
-        .golden(golden);
+    let fails = |reference: &str, host: &str, code: i32, golden: &str| {
+        refused_flake(&env, reference, host, code, golden);
     };
     let nowhere = format!("path:{}", env.path("nowhere").display());
-    fails(&nowhere, "box", "hello", 3, "flake-nowhere");
+    fails(&nowhere, "box", 3, "flake-nowhere");
     let spaced = format!("path:{}", env.path("my source").display());
-    fails(&spaced, "box", "hello", 3, "flake-with-a-space");
-    fails("./nowhere", "box", "hello", 3, "flake-relative-nowhere");
-    fails("no-such-flake", "box", "hello", 3, "flake-not-in-registry");
-    fails("nonsense::", "box", "hello", 3, "flake-nonsense");
+    fails(&spaced, "box", 3, "flake-with-a-space");
+    fails("./nowhere", "box", 3, "flake-relative-nowhere");
+    fails("no-such-flake", "box", 3, "flake-not-in-registry");
+    fails("nonsense::", "box", 3, "flake-nonsense");
     let empty = env.path("empty");
     fs::create_dir_all(&empty).expect("a folder");
     fails(
         &format!("path:{}", empty.display()),
         "box",
-        "hello",
         3,
         "flake-without-flake-nix",
     );
-    fails(
-        &flake("syntax", "{ outputs = { self }: { ; }"),
-        "box",
-        "hello",
-        3,
-        "flake-syntax-error",
-    );
-    fails(
-        &flake("no-outputs", "{ }"),
-        "box",
-        "hello",
-        3,
-        "flake-no-outputs",
-    );
-    fails(
-        &flake(
-            "bare",
-            "{ outputs = { self }: { packages = { }; lib = { }; }; }",
-        ),
-        "box",
-        "hello",
-        3,
-        "flake-no-configurations",
-    );
-    let odd =
-        "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; }; }; }";
-    fails(
-        &flake("odd", odd),
-        "box",
-        "hello",
-        3,
-        "flake-not-a-configuration",
-    );
-    let plain = "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; extendModules = _: throw \"no\"; }; }; }";
-    fails(&flake("plain", plain), "box", "hello", 2, "flake-no-option");
-    let minios = env.flake();
-    fails(&minios, "bix", "hello", 2, "flake-unknown-host");
+    fails(&env.flake(), "bix", 2, "flake-unknown-host");
     // No flake is pinned, baked in or given.
     env.run(&["enable", "hello"])
         .ends_with(5)
@@ -185,6 +131,55 @@ fn unusable_flakes_are_reported() {
         .ends_with(5)
         .golden("reset-without-a-base");
     assert!(!env.root("run").exists() && !env.root("var").exists());
+}
+
+#[test]
+fn unusable_flakes_are_reported() {
+    let odd =
+        "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; }; }; }";
+    let plain = "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; extendModules = _: throw \"no\"; }; }; }";
+    let bare = "{ outputs = { self }: { packages = { }; lib = { }; }; }";
+    let env = TestEnv::fixture();
+    for (name, text, code, golden) in [
+        (
+            "syntax",
+            "{ outputs = { self }: { ; }",
+            3,
+            "flake-syntax-error",
+        ),
+        ("no-outputs", "{ }", 3, "flake-no-outputs"),
+        ("bare", bare, 3, "flake-no-configurations"),
+        ("odd", odd, 3, "flake-not-a-configuration"),
+        ("plain", plain, 2, "flake-no-option"),
+    ] {
+        let folder = env.path("flakes").join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("flake.nix"), text).expect("a flake");
+        refused_flake(
+            &env,
+            &format!("path:{}", folder.display()),
+            "box",
+            code,
+            golden,
+        );
+    }
+    assert!(!env.root("run").exists() && !env.root("var").exists());
+}
+
+/// Tries to enable a module of this flake, and compares the error.
+fn refused_flake(env: &TestEnv, reference: &str, host: &str, code: i32, golden: &str) {
+    env.run(&[
+        "enable",
+        "hello",
+        "--flake",
+        reference,
+        "--host",
+        host,
+        "--progress",
+        "off",
+    ])
+    .ends_with(code)
+    .golden(golden);
 }
 
 #[test]

@@ -114,10 +114,16 @@ fn eval_is_measured_and_exported() {
     compare("bench-eval", &shape(&measure("a.json", &exports)));
     measure("b.json", &[]);
     let (first, second) = (result(&env.path("a.json")), result(&env.path("b.json")));
+    assert_counters_agree(&first, &second);
+    assert_facts_are_recorded(&env, &first);
+    assert_exports_are_complete(&env, &first);
+    assert_differences_are_found(&env);
+}
 
+fn assert_counters_agree(first: &Value, second: &Value) {
     // Counters are equal in all samples and in a second run.
-    for name in names(&first) {
-        let (a, b) = (series(&first, name), series(&second, name));
+    for name in names(first) {
+        let (a, b) = (series(first, name), series(second, name));
         if name.ends_with("cached") {
             continue;
         }
@@ -127,7 +133,7 @@ fn eval_is_measured_and_exported() {
         assert_eq!(a["warmup"].as_array().map(Vec::len), Some(1), "{name}");
     }
     let thunks = |name| {
-        series(&first, name)["counters"]["thunks"]
+        series(first, name)["counters"]["thunks"]
             .as_u64()
             .expect("thunks")
     };
@@ -141,13 +147,15 @@ fn eval_is_measured_and_exported() {
     );
 
     // A cache hit evaluates nothing, so it has no counters.
-    assert!(series(&first, "hello+web, cached")["counters"].is_null());
+    assert!(series(first, "hello+web, cached")["counters"].is_null());
+}
 
+/// Checks that the result has the facts needed to reproduce the measurement.
+fn assert_facts_are_recorded(env: &TestEnv, first: &Value) {
     // The program itself adds less than a millisecond to a measurement.
     let overhead = first["overhead"]["median"].as_f64().expect("an overhead");
     assert!(overhead < 1.0, "overhead of {overhead} ms");
 
-    // The result has the facts needed to reproduce the measurement.
     assert_eq!(first["subject"]["flakes"][0]["host"], "box");
     assert_eq!(first["subject"]["store"], env.store());
     assert!(
@@ -160,14 +168,19 @@ fn eval_is_measured_and_exported() {
             .as_u64()
             .is_some_and(|count| count > 0)
     );
+}
 
+fn assert_exports_are_complete(env: &TestEnv, first: &Value) {
     let read = |name: &str| fs::read_to_string(env.path(name)).expect("an export");
-    assert_eq!(read("r.csv").lines().count(), 1 + 2 * names(&first).len());
+    assert_eq!(read("r.csv").lines().count(), 1 + 2 * names(first).len());
     assert!(read("r.md").contains("| hello+web, cold |"));
     let svg = read("r.svg");
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
     assert!(svg.contains("prefers-color-scheme: dark") && svg.contains("hello+web, cold"));
+}
 
+fn assert_differences_are_found(env: &TestEnv) {
+    let file = |name: &str| env.path(name).display().to_string();
     let diff = env
         .run(&["bench", "diff", &file("a.json"), &file("b.json")])
         .ok();

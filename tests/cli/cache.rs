@@ -180,23 +180,7 @@ fn each_cache_miss_names_its_reason() {
 
 #[test]
 fn inputs_and_module_files_are_part_of_the_key() {
-    let env = TestEnv::fixture()
-        .edit("flake.nix", |text| {
-            text.replace(
-                "  outputs =\n    { self, ... }:",
-                "  inputs.word = { url = \"path:/nowhere\"; flake = false; };\n  outputs =\n    { self, word, ... }:",
-            )
-            .replace(
-                "specialArgs = { inherit self; };",
-                "specialArgs = { inherit self word; };",
-            )
-        })
-        .edit("hosts/common.nix", |text| {
-            text.replacen("{ lib", "{ word, lib", 1).replace(
-                "Welcome to minios.",
-                "${builtins.readFile (word + \"/word\")}",
-            )
-        });
+    let env = env_with_input_word();
     let word = |folder: &str, text: &str| {
         fs::create_dir_all(env.path(folder)).expect("a folder");
         fs::write(env.path(folder).join("word"), text).expect("a word");
@@ -211,15 +195,8 @@ fn inputs_and_module_files_are_part_of_the_key() {
     write("first");
     let flake = env.flake();
     let run = |input: &str, config: &str, more: &[&str]| {
-        let mut command = env.command([
-            "enable",
-            "hello",
-            "--dry-run",
-            "--json",
-            "--flake",
-            &flake,
-            "--host",
-            "box",
+        let mut command = env.command(["enable", "hello", "--dry-run", "--json"]);
+        command.args(["--flake", &flake, "--host", "box"]).args([
             "--override-input",
             "word",
             input,
@@ -252,10 +229,8 @@ fn inputs_and_module_files_are_part_of_the_key() {
     }
     // A setting visible to evaluation is part of the key even if nothing reads it, and also if
     // `NIX_CONFIG` sets it.
-    for config in [
-        "max-call-depth = 9999",
-        "extra-experimental-features = fetch-closure",
-    ] {
+    let features = "extra-experimental-features = fetch-closure";
+    for config in ["max-call-depth = 9999", features] {
         let document = run(&one, config, &[]);
         assert_eq!(
             (hit(&document), why(&document).as_str()),
@@ -413,6 +388,27 @@ fn failed_evaluation_is_not_cached() {
     );
 }
 
+/// Returns a fixture whose text of `/etc/motd` comes from the input `word`.
+fn env_with_input_word() -> TestEnv {
+    TestEnv::fixture()
+        .edit("flake.nix", |text| {
+            text.replace(
+                "  outputs =\n    { self, ... }:",
+                "  inputs.word = { url = \"path:/nowhere\"; flake = false; };\n  outputs =\n    { self, word, ... }:",
+            )
+            .replace(
+                "specialArgs = { inherit self; };",
+                "specialArgs = { inherit self word; };",
+            )
+        })
+        .edit("hosts/common.nix", |text| {
+            text.replacen("{ lib", "{ word, lib", 1).replace(
+                "Welcome to minios.",
+                "${builtins.readFile (word + \"/word\")}",
+            )
+        })
+}
+
 /// After random edits and toggles, the derivation is the same with the cache and without it.
 /// `make soak` runs 10,000 steps.
 #[test]
@@ -436,15 +432,9 @@ fn random_steps_agree_with_and_without_cache() {
     };
     let mut hits = 0;
     for step in 0..steps {
-        // Edit one of two files back and forth between two versions, so that trees repeat.
         let file = env.fixture_path(["runtime/hello.nix", "hosts/common.nix"][next(2)]);
-        let text = fs::read_to_string(&file).expect("a module");
         if next(4) == 0 {
-            let text = match text.strip_suffix("# edited\n") {
-                Some(before) => before.to_string(),
-                None => text.replace("minios", "miniOS") + "# edited\n",
-            };
-            edit(&file, &text);
+            edit_back_and_forth(&file);
         }
         let chosen = sets[next(sets.len())];
         let depth = ["10000", "9999"][next(8) / 7];
@@ -462,23 +452,7 @@ fn random_steps_agree_with_and_without_cache() {
             ],
         ]
         .concat();
-        let kept = env.run(&[&["enable", "--dry-run", "--json"], &arguments[..]].concat());
-        let fresh = env.run(
-            &[
-                &["enable", "--dry-run", "--json", "--no-cache"],
-                &arguments[..],
-            ]
-            .concat(),
-        );
-        assert_eq!(kept.code, fresh.code, "step {step}: {arguments:?}");
-        let (kept, fresh) = (kept.json(), fresh.json());
-        for field in ["drv", "toplevel", "facts", "warnings", "modules", "base"] {
-            assert_eq!(
-                kept[field], fresh[field],
-                "step {step}: {field} of {arguments:?}"
-            );
-        }
-        hits += usize::from(kept["cache"]["hit"] == true);
+        hits += usize::from(hits_and_agrees(&env, step, &arguments));
         let done = step + 1;
         if done % 500 == 0 || done == steps {
             evidence
@@ -489,4 +463,30 @@ fn random_steps_agree_with_and_without_cache() {
         hits > steps / 4,
         "only {hits} of {steps} were hits: too few to test the cache"
     );
+}
+
+/// Edits a file back and forth between two versions, so that trees repeat.
+fn edit_back_and_forth(file: &Path) {
+    let text = fs::read_to_string(file).expect("a module");
+    let text = match text.strip_suffix("# edited\n") {
+        Some(before) => before.to_string(),
+        None => text.replace("minios", "miniOS") + "# edited\n",
+    };
+    edit(file, &text);
+}
+
+/// Checks that a dry run gives the same result with and without the cache. Returns whether the
+/// result was cached.
+fn hits_and_agrees(env: &TestEnv, step: usize, arguments: &[&str]) -> bool {
+    let kept = env.run(&[&["enable", "--dry-run", "--json"], arguments].concat());
+    let fresh = env.run(&[&["enable", "--dry-run", "--json", "--no-cache"], arguments].concat());
+    assert_eq!(kept.code, fresh.code, "step {step}: {arguments:?}");
+    let (kept, fresh) = (kept.json(), fresh.json());
+    for field in ["drv", "toplevel", "facts", "warnings", "modules", "base"] {
+        assert_eq!(
+            kept[field], fresh[field],
+            "step {step}: {field} of {arguments:?}"
+        );
+    }
+    kept["cache"]["hit"] == true
 }

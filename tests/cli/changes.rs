@@ -465,7 +465,7 @@ fn nixosmodules_of_the_flake_can_be_enabled() {
 }
 
 #[test]
-fn external_switch_keeps_requested_modules() {
+fn switch_to_base_keeps_requested_modules() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "inline"]).ok();
@@ -491,8 +491,13 @@ fn external_switch_keeps_requested_modules() {
             vec!["hello".to_string(), "inline".to_string()]
         )
     );
+}
 
-    // Switch to another configuration, as nixos-rebuild does. This configuration becomes the base.
+/// Switches to another configuration, as nixos-rebuild does. This configuration becomes the base.
+#[test]
+fn external_switch_keeps_requested_modules() {
+    let env = TestEnv::new();
+    env.run(&["enable", "hello", "inline"]).ok();
     let flake = env.flake();
     let other = env
         .run(&[

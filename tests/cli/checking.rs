@@ -473,10 +473,7 @@ fn baseline_fails_if_counters_grow() {
     ]);
     assert_eq!(same["summary"]["failed"], 0, "counters are exact: {same:#}");
     assert_eq!(rows(&same)["hello"]["changed"], false);
-    let smaller = regex::Regex::new(r#""thunks":\d+"#)
-        .expect("a pattern")
-        .replace_all(&lines, "\"thunks\":1")
-        .into_owned();
+    let smaller = replaced(&lines, r#""thunks":\d+"#, "\"thunks\":1");
     fs::write(&file, smaller).expect("a baseline");
     let grew = env
         .run(&["check", "hello", "--baseline", &file_name, "--json"])
@@ -484,14 +481,11 @@ fn baseline_fails_if_counters_grow() {
         .json();
     assert_eq!(rows(&grew)["hello"]["regressions"][0]["counter"], "thunks");
     // A slower run is noted in every format, but does not fail.
-    let faster = regex::Regex::new(r#""milliseconds":[\d.]+"#)
-        .expect("a pattern")
-        .replace_all(&lines, "\"milliseconds\":0.0")
-        .into_owned();
+    let faster = replaced(&lines, r#""milliseconds":[\d.]+"#, "\"milliseconds\":0.0");
     fs::write(&file, faster).expect("a baseline");
-    let told = " ms, but 0 ms in the baseline";
     let notes = |text: &str, before: &str| {
-        let is = |line: &&str| line.contains(told) && line.contains(before);
+        let slower = " ms, but 0 ms in the baseline";
+        let is = |line: &&str| line.contains(slower) && line.contains(before);
         text.lines().filter(is).count()
     };
     for format in ["jsonl", "junit", "sarif", "github", "table"] {
@@ -506,26 +500,34 @@ fn baseline_fails_if_counters_grow() {
         };
         assert_eq!(found, 2, "{format}:\n{}{}", ran.stdout, ran.stderr);
     }
-    // Invalid tolerances are refused.
-    for tolerance in ["nan", "inf", "-1", "some"] {
-        let tolerance = format!("--tolerance={tolerance}");
-        env.run(&["check", "--baseline", &file_name, &tolerance])
-            .ends_with(2);
-    }
     // Counters are not compared with those of a module that failed in the baseline.
-    let repaired = regex::Regex::new(r#""status":"ok""#)
-        .expect("a pattern")
-        .replace_all(&lines, "\"status\":\"timed-out\"");
-    let repaired = regex::Regex::new(r#""(thunks|values|lookups)":\d+"#)
-        .expect("a pattern")
-        .replace_all(&repaired, "\"$1\":0")
-        .into_owned();
+    let repaired = replaced(&lines, r#""status":"ok""#, "\"status\":\"timed-out\"");
+    let counter = r#""(thunks|values|lookups)":\d+"#;
+    let repaired = replaced(&repaired, counter, "\"$1\":0");
     fs::write(&file, repaired).expect("a baseline");
     env.run(&["check", "hello", "--baseline", &file_name]).ok();
     fs::write(&file, "no JSON").expect("a baseline");
     env.run(&["check", "hello", "--baseline", &file_name])
         .ends_with(2)
         .golden("check-bad-baseline");
+}
+
+#[test]
+fn invalid_tolerances_are_refused() {
+    let env = TestEnv::new();
+    let file = env.path("baseline.jsonl");
+    fs::write(&file, "").expect("a baseline");
+    let file_name = file.display().to_string();
+    for tolerance in ["nan", "inf", "-1", "some"] {
+        let tolerance = format!("--tolerance={tolerance}");
+        env.run(&["check", "--baseline", &file_name, &tolerance])
+            .ends_with(2);
+    }
+}
+
+fn replaced(text: &str, pattern: &str, by: &str) -> String {
+    let pattern = regex::Regex::new(pattern).expect("a pattern");
+    pattern.replace_all(text, by).into_owned()
 }
 
 /// Returns the notes of `--changed-since` for a flake, and the number of rows checked.

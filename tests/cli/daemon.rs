@@ -279,12 +279,7 @@ fn ordinary_user_builds_through_roots_daemon() {
         return;
     };
     let nobody = 65_534;
-    std::fs::set_permissions(env.path(""), std::fs::Permissions::from_mode(0o755)).expect("set");
-    // The user owns the machine's root, but not the store.
-    for folder in ["root", "home", "cache"] {
-        std::fs::create_dir_all(env.path(folder)).expect("a folder");
-        std::os::unix::fs::chown(env.path(folder), Some(nobody), Some(nobody)).expect("given");
-    }
+    give_root_to(nobody, &env);
     let run = |arguments: &[&str]| {
         let mut command = env.other("setpriv");
         command
@@ -326,10 +321,23 @@ fn ordinary_user_builds_through_roots_daemon() {
         "{}",
         ran.stderr
     );
-    // The daemon ignores a restricted setting. Several of our processes connect, but the warning
-    // appears only once.
     let restricted = ["enable", "hello", "--option", "sandbox", "true"];
     let ran = run(&[&restricted[..], &["--option", "timeout", "60"]].concat()).ok();
+    assert_one_restricted_setting(&ran);
+}
+
+/// Makes a user the owner of the machine's root, but not of the store.
+fn give_root_to(user: u32, env: &TestEnv) {
+    std::fs::set_permissions(env.path(""), std::fs::Permissions::from_mode(0o755)).expect("set");
+    for folder in ["root", "home", "cache"] {
+        std::fs::create_dir_all(env.path(folder)).expect("a folder");
+        std::os::unix::fs::chown(env.path(folder), Some(user), Some(user)).expect("given");
+    }
+}
+
+/// Checks the warning about a setting that the daemon ignores. Several of our processes connect, but
+/// the warning appears only once.
+fn assert_one_restricted_setting(ran: &Ran) {
     let warnings: Vec<&str> = ran
         .stderr
         .lines()

@@ -44,6 +44,11 @@ fn every_json_document_matches_its_schema() {
     ends(&["check", "hello", "type-error"], 3);
     ends(&["enable"], 2);
     ends(&["nonsense"], 2);
+}
+
+#[test]
+fn every_json_line_and_event_matches_its_schema() {
+    let env = TestEnv::new();
     let lines = env.run(&["check", "hello", "--format", "jsonl"]).ok();
     for line in lines.stdout.lines() {
         documented(

@@ -146,58 +146,19 @@ fn build_failures_have_hints() {
 }
 
 #[test]
-fn unavailable_sources_have_hints() {
+fn unreachable_input_next_to_a_stored_one_is_explained() {
     let env = TestEnv::fixture();
-    let flake = |name: &str, inputs: &str, lock: &str| {
-        let folder = env.path("flakes").join(name);
-        fs::create_dir_all(&folder).expect("a folder");
-        let text = format!(
-            "{{ {inputs} outputs = inputs: {{ nixosConfigurations = inputs.far.x or {{ }}; }}; }}"
-        );
-        fs::write(folder.join("flake.nix"), text).expect("a flake");
-        if !lock.is_empty() {
-            fs::write(folder.join("flake.lock"), lock).expect("a lock");
-        }
-        format!("path:{}", folder.display())
-    };
-    let fails = |reference: &str, more: &[&str], code: i32, golden: &str| {
-        let mut arguments = vec!["enable", "hello", "--flake", reference, "--host", "box"];
-        arguments.extend([
-            "--dry-run",
-            "--progress",
-            "off",
-            "--option",
-            "download-attempts",
-            "1",
-        ]);
-        arguments.extend(more);
-        env.run(&arguments).ends_with(code).golden(golden);
-    };
-    // No server listens on port 1 of localhost, so this works on any network.
-    let far = r#"inputs.far.url = "https://localhost:1/x.tar.gz";"#;
-    fails(
-        &flake("far", far, ""),
-        &[],
-        4,
-        "explained-input-out-of-reach",
-    );
     let near = env.path("near");
     fs::create_dir_all(&near).expect("a folder");
     fs::write(near.join("flake.nix"), "{ outputs = _: { }; }").expect("a flake");
-    let hash = match nix("unavailable_sources_have_hints") {
-        Some(program) => {
-            let mut command = env.other(program);
-            command.args([
-                "--extra-experimental-features",
-                "nix-command",
-                "hash",
-                "path",
-            ]);
-            let output = command.arg(&near).output().expect("nix hash");
-            String::from_utf8_lossy(&output.stdout).trim().to_string()
-        }
-        None => return,
+    let Some(program) = nix("unreachable_input_next_to_a_stored_one_is_explained") else {
+        return;
     };
+    let mut command = env.other(program);
+    command.args(["--extra-experimental-features", "nix-command"]);
+    let output = command.args(["hash", "path"]).arg(&near).output();
+    let output = output.expect("nix hash");
+    let hash = String::from_utf8_lossy(&output.stdout).trim().to_string();
     let near_input = format!(r#"inputs.near.url = "path:{}";"#, near.display());
     let locked = format!(
         r#"{{"nodes":{{
@@ -210,47 +171,63 @@ fn unavailable_sources_have_hints() {
     env.run(&[
         "list",
         "--flake",
-        &flake("near", &near_input, ""),
+        &flake_with_inputs(&env, "near", &near_input, ""),
         "--host",
         "box",
     ])
     .ends_with(2);
-    fails(
-        &flake("locked", &format!("{far} {near_input}"), &locked),
-        &[],
-        4,
-        "explained-locked-input-out-of-reach",
-    );
-    fails(
-        &flake("gone", r#"inputs.far.url = "path:/nowhere";"#, ""),
-        &[],
-        3,
-        "explained-input-nowhere",
-    );
+    let locked = flake_with_inputs(&env, "locked", &format!("{FAR} {near_input}"), &locked);
+    source_is_explained(&env, &locked, 4, "explained-locked-input-out-of-reach");
+}
+
+#[test]
+fn unavailable_sources_have_hints() {
+    let env = TestEnv::fixture();
+    let gone = r#"inputs.far.url = "path:/nowhere";"#;
     // The lock file lacks an input that the flake has.
     let stale = r#"{"nodes":{"root":{}},"root":"root","version":7}"#;
-    fails(&flake("stale", far, stale), &[], 4, "explained-lock-stale");
     let newer = r#"{"nodes":{"root":{}},"root":"root","version":99}"#;
-    fails(&flake("newer", "", newer), &[], 3, "explained-lock-newer");
-    fails(
-        &flake("cut", "", r#"{"nodes":{"#),
-        &[],
-        3,
-        "explained-lock-cut",
-    );
     let missing = r#"{"nodes":{"root":{"inputs":{"a":"gone"}}},"root":"root","version":7}"#;
-    fails(
-        &flake("missing", "", missing),
-        &[],
-        3,
-        "explained-lock-without-a-node",
+    for (name, inputs, lock, code, golden) in [
+        ("far", FAR, "", 4, "explained-input-out-of-reach"),
+        ("gone", gone, "", 3, "explained-input-nowhere"),
+        ("stale", FAR, stale, 4, "explained-lock-stale"),
+        ("newer", "", newer, 3, "explained-lock-newer"),
+        ("cut", "", r#"{"nodes":{"#, 3, "explained-lock-cut"),
+        ("missing", "", missing, 3, "explained-lock-without-a-node"),
+    ] {
+        let flake = flake_with_inputs(&env, name, inputs, lock);
+        source_is_explained(&env, &flake, code, golden);
+    }
+    let far = "https://localhost:1/x.tar.gz";
+    source_is_explained(&env, far, 4, "explained-flake-out-of-reach");
+}
+
+/// An input that cannot be fetched. No server listens on port 1 of localhost, so this works on any
+/// network.
+const FAR: &str = r#"inputs.far.url = "https://localhost:1/x.tar.gz";"#;
+
+/// Makes a flake with these inputs and, unless it is empty, this lock. Returns its reference.
+fn flake_with_inputs(env: &TestEnv, name: &str, inputs: &str, lock: &str) -> String {
+    let folder = env.path("flakes").join(name);
+    fs::create_dir_all(&folder).expect("a folder");
+    let text = format!(
+        "{{ {inputs} outputs = inputs: {{ nixosConfigurations = inputs.far.x or {{ }}; }}; }}"
     );
-    fails(
-        "https://localhost:1/x.tar.gz",
-        &[],
-        4,
-        "explained-flake-out-of-reach",
-    );
+    fs::write(folder.join("flake.nix"), text).expect("a flake");
+    if !lock.is_empty() {
+        fs::write(folder.join("flake.lock"), lock).expect("a lock");
+    }
+    format!("path:{}", folder.display())
+}
+
+/// Compares the error about a source that cannot be used.
+fn source_is_explained(env: &TestEnv, reference: &str, code: i32, golden: &str) {
+    let enable = ["enable", "hello", "--flake", reference, "--host", "box"];
+    let dry_run = ["--dry-run", "--progress", "off"];
+    let quick = ["--option", "download-attempts", "1"];
+    let ran = env.run(&[&enable[..], &dry_run, &quick].concat());
+    ran.ends_with(code).golden(golden);
 }
 
 #[test]

@@ -414,13 +414,23 @@ fn files_without_a_system_are_refused() {
     );
     enable("", &["--attr", "positional"], system, "file-positional");
     enable("list.nix", &[], system, "file-a-list");
+}
+
+#[test]
+fn missing_imports_and_search_paths_are_reported() {
+    let env = plain();
+    let enable = |name: &str, golden: &str| {
+        let file = at(&env, name);
+        let ran = env.run(&["enable", "hello", "--progress", "off", "--file", &file]);
+        ran.ends_with(3).golden(golden);
+    };
     write(&env, "search.nix", "import <nowhere> { }\n");
-    enable("search.nix", &[], system, "file-search-path");
+    enable("search.nix", "file-search-path");
     write(&env, "imports.nix", "{ imports = [ ./gone.nix ]; }\n");
     let imports = at(&env, "imports.nix");
     let gone = env
         .run(&["enable", "hello", "--file", &imports])
-        .ends_with(system);
+        .ends_with(3);
     assert!(
         gone.stderr.contains("gone.nix' does not exist")
             && gone.stderr.contains("hint: check the spelling of the path")
@@ -431,7 +441,7 @@ fn files_without_a_system_are_refused() {
     let conf = fs::read_to_string(env.path("etc/nix.conf")).expect("nix.conf");
     let (without, _) = conf.split_once("nix-path").expect("the setting");
     fs::write(env.path("etc/nix.conf"), without).expect("written");
-    enable("configuration.nix", &[], system, "file-without-nixpkgs");
+    enable("configuration.nix", "file-without-nixpkgs");
     // The search path comes from NIX_PATH or from an option.
     let nixpkgs = format!("nixpkgs={}", env.path("nixpkgs").display());
     let file = at(&env, "configuration.nix");

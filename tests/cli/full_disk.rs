@@ -139,31 +139,35 @@ fn full_disks_are_reported() {
     let ran = namespace.run(&env, &inline).ok();
     golden(&env, &ran, "full-cache");
 
+    unwritable_state_is_reported(&env, &namespace);
+}
+
+fn unwritable_state_is_reported(env: &TestEnv, namespace: &Namespace) {
     // The file system of the state is full.
-    namespace.shell(&env, &FILL.replace("FOLDER", "root/run"));
-    let ran = namespace.run(&env, &["enable", "hello", "--progress", "off"]);
-    golden(&env, &ran, "full-state");
+    namespace.shell(env, &FILL.replace("FOLDER", "root/run"));
+    let ran = namespace.run(env, &["enable", "hello", "--progress", "off"]);
+    golden(env, &ran, "full-state");
     assert_ne!(ran.code, 0, "{}", ran.text());
-    namespace.shell(&env, "rm $PWD/root/run/full");
-    namespace.run(&env, &["recover"]);
+    namespace.shell(env, "rm $PWD/root/run/full");
+    namespace.run(env, &["recover"]);
     namespace
-        .run(&env, &["enable", "hello", "--progress", "off"])
+        .run(env, &["enable", "hello", "--progress", "off"])
         .ok();
 
     // The file system of the state is read-only.
     namespace.shell(
-        &env,
+        env,
         "mount --bind $PWD/root/run $PWD/root/run; mount -o remount,bind,ro $PWD/root/run",
     );
     let ran = namespace
-        .run(&env, &["disable", "hello", "--progress", "off"])
+        .run(env, &["disable", "hello", "--progress", "off"])
         .ends_with(5);
-    golden(&env, &ran, "read-only-state");
-    namespace.run(&env, &["status"]).ok();
-    namespace.run(&env, &["list"]).ok();
-    namespace.shell(&env, "umount -l $PWD/root/run");
+    golden(env, &ran, "read-only-state");
+    namespace.run(env, &["status"]).ok();
+    namespace.run(env, &["list"]).ok();
+    namespace.shell(env, "umount -l $PWD/root/run");
     namespace
-        .run(&env, &["disable", "hello", "--progress", "off"])
+        .run(env, &["disable", "hello", "--progress", "off"])
         .ok();
 }
 
@@ -207,15 +211,7 @@ fn download_without_space_is_refused() {
         namespace.run(&env, &all.concat())
     };
     run(&["apply", "--flake", &flake, "--host", "box"]).ok();
-    let shown = |ran: &Ran| {
-        let free = regex::Regex::new(r"only \S+ \S+ is available").expect("a rule");
-        let text = text(&env, ran);
-        let told = text.lines().filter(|line| !line.starts_with("  "));
-        let lines: Vec<_> = told
-            .map(|line| free.replace(line, "only <n> is available"))
-            .collect();
-        lines.join("\n") + "\n"
-    };
+    let shown = |ran: &Ran| without_free_space(&text(&env, ran));
     let dry = run(&["enable", "web", "--progress", "off", "--dry-run"]).ok();
     crate::support::compare("no-space-in-the-store-dry-run", &shown(&dry));
     // Run once with the cached evaluation, and once without it.
@@ -234,4 +230,15 @@ fn download_without_space_is_refused() {
         "{}",
         ran.text()
     );
+}
+
+/// Returns the lines that are not indented, without the amount of free space.
+fn without_free_space(text: &str) -> String {
+    let free = regex::Regex::new(r"only \S+ \S+ is available").expect("a pattern");
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with("  "))
+        .map(|line| free.replace(line, "only <n> is available"))
+        .collect();
+    lines.join("\n") + "\n"
 }

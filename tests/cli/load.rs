@@ -122,13 +122,7 @@ fn transaction_cost_does_not_grow() {
     let last = held_now();
 
     for ((point, first), last) in points.iter().zip(first).zip(last) {
-        assert_eq!(first.0, last.0, "{point}: file descriptors");
-        assert!(
-            last.1 < first.1 + first.1 / 4,
-            "{point}: peak memory grew from {} kB to {} kB",
-            first.1,
-            last.1
-        );
+        assert_holds_no_more(point, first, last);
     }
     let part = count / 5;
     let (early, late) = (&costs[..part], &costs[count - part..]);
@@ -137,13 +131,6 @@ fn transaction_cost_does_not_grow() {
             median(early.iter().filter_map(of)),
             median(late.iter().filter_map(of)),
         )
-    };
-    // Use the minimum, because other load on the machine only adds time.
-    let least = |costs: &[TransactionCost]| {
-        costs
-            .iter()
-            .map(|cost| cost.milliseconds)
-            .fold(f64::MAX, f64::min)
     };
     let time = (least(early), least(late));
     let memory = both(|cost| cost.evaluator);
@@ -178,6 +165,23 @@ fn transaction_cost_does_not_grow() {
         "heldBefore": held(&points, first),
         "heldAfter": held(&points, last),
     }));
+}
+
+/// Returns the minimum time, because other load on the machine only adds time.
+fn least(costs: &[TransactionCost]) -> f64 {
+    let times = costs.iter().map(|cost| cost.milliseconds);
+    times.fold(f64::MAX, f64::min)
+}
+
+/// Checks that a process still has as many open files at this point, and hardly more memory.
+fn assert_holds_no_more(point: &str, first: (usize, u64), last: (usize, u64)) {
+    assert_eq!(first.0, last.0, "{point}: file descriptors");
+    assert!(
+        last.1 < first.1 + first.1 / 4,
+        "{point}: peak memory grew from {} kB to {} kB",
+        first.1,
+        last.1
+    );
 }
 
 fn held(points: &[&str; 2], held: [(usize, u64); 2]) -> serde_json::Value {

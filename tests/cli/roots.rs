@@ -158,21 +158,7 @@ fn own_executable_is_rooted_during_transactions() {
         return;
     };
     let env = TestEnv::new();
-    // Run the programs from the store, as on NixOS.
-    for (folder, program) in [("bin", PROGRAM), ("libexec", FULL_PROGRAM)] {
-        let folder = env.path("home/program").join(folder);
-        fs::create_dir_all(&folder).expect("a folder");
-        let name = Path::new(program).file_name().expect("a name");
-        fs::copy(program, folder.join(name)).expect("copied");
-    }
-    let mut add = env.other(nix);
-    add.args(["--extra-experimental-features", "nix-command"])
-        .args(["store", "add", "--name", "runtime-module"])
-        .arg(env.path("home/program"))
-        .args(["--store", &env.store()]);
-    let added = add.output().expect("nix");
-    let own = String::from_utf8_lossy(&added.stdout).trim().to_string();
-    assert!(Path::new(&own).is_dir(), "{added:?}");
+    let own = add_programs_to_store(&env, nix);
     let program = Path::new(&own).join("bin/runtime-module");
     let command = |arguments: &[&str]| {
         let mut command = env.other(&program);
@@ -225,4 +211,23 @@ fn own_executable_is_rooted_during_transactions() {
     run(&["enable", "failing-activation"]).ends_with(6);
     assert!(!is_kept());
     env.processes().end();
+}
+
+/// Adds the programs to the store, as on NixOS. Returns their store path.
+fn add_programs_to_store(env: &TestEnv, nix: PathBuf) -> String {
+    for (folder, program) in [("bin", PROGRAM), ("libexec", FULL_PROGRAM)] {
+        let folder = env.path("home/program").join(folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        let name = Path::new(program).file_name().expect("a name");
+        fs::copy(program, folder.join(name)).expect("copied");
+    }
+    let mut add = env.other(nix);
+    add.args(["--extra-experimental-features", "nix-command"])
+        .args(["store", "add", "--name", "runtime-module"])
+        .arg(env.path("home/program"))
+        .args(["--store", &env.store()]);
+    let added = add.output().expect("nix");
+    let own = String::from_utf8_lossy(&added.stdout).trim().to_string();
+    assert!(Path::new(&own).is_dir(), "{added:?}");
+    own
 }

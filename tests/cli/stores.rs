@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,34 +68,9 @@ fn download_shows_progress_in_bytes() {
     env.run(&["enable", "web"]).ok();
     let system = env.running();
     let cache = env.path("binary-cache");
-    let mut copy = env.other(&nix);
-    copy.args([
-        "--extra-experimental-features",
-        "nix-command",
-        "--store",
-        &env.store(),
-    ])
-    .args([
-        "copy",
-        "--to",
-        &format!(
-            "file://{}?compression=none&store={}",
-            cache.display(),
-            env.path("store").display()
-        ),
-    ])
-    .arg(&system);
-    assert!(copy.status().expect("nix").success());
+    copy_to_cache(&env, &nix, &cache, &system);
     env.run(&["reset"]).ok();
-    // Simulate another machine with an empty store at the same path.
-    for folder in ["store", "state", "root/run", "root/etc", "cache"] {
-        let path = env.path(folder);
-        let _ = std::process::Command::new("chmod")
-            .args(["-R", "u+w"])
-            .arg(&path)
-            .status();
-        fs::remove_dir_all(&path).expect("removed");
-    }
+    empty_store(&env);
     let (url, sent) = serve(cache);
     let url = format!("{url}?store={}", env.path("store").display());
     let from = [
@@ -124,7 +100,39 @@ fn download_shows_progress_in_bytes() {
     let ran = run(&[&wish[..], &["--progress", "events"]].concat()).ok();
     let downloaded = sent.load(Ordering::Relaxed) - before;
     assert!(downloaded > 4 << 20, "{downloaded} bytes");
-    let told: Vec<u64> = ran
+    assert_bytes_grow(&ran);
+    assert_eq!(env.running(), system);
+}
+
+/// Copies a system to a binary cache in a folder.
+fn copy_to_cache(env: &TestEnv, nix: &Path, cache: &Path, system: &Path) {
+    let url = format!(
+        "file://{}?compression=none&store={}",
+        cache.display(),
+        env.path("store").display()
+    );
+    let mut copy = env.other(nix);
+    copy.args(["--extra-experimental-features", "nix-command"])
+        .args(["--store", &env.store(), "copy", "--to", &url])
+        .arg(system);
+    assert!(copy.status().expect("nix").success());
+}
+
+/// Simulates another machine with an empty store at the same path.
+fn empty_store(env: &TestEnv) {
+    for folder in ["store", "state", "root/run", "root/etc", "cache"] {
+        let path = env.path(folder);
+        let _ = std::process::Command::new("chmod")
+            .args(["-R", "u+w"])
+            .arg(&path)
+            .status();
+        fs::remove_dir_all(&path).expect("removed");
+    }
+}
+
+/// Checks that the reported number of downloaded bytes only grows.
+fn assert_bytes_grow(ran: &Ran) {
+    let reported: Vec<u64> = ran
         .stderr
         .lines()
         .filter(|line| line.starts_with('{'))
@@ -132,11 +140,10 @@ fn download_shows_progress_in_bytes() {
         .filter_map(|event| event["bytes"]["done"].as_u64())
         .collect();
     assert!(
-        told.windows(2).all(|pair| pair[0] <= pair[1]) && told.last() > Some(&(4 << 20)),
-        "{told:?}\n{}",
+        reported.windows(2).all(|pair| pair[0] <= pair[1]) && reported.last() > Some(&(4 << 20)),
+        "{reported:?}\n{}",
         ran.stderr
     );
-    assert_eq!(env.running(), system);
 }
 
 #[test]

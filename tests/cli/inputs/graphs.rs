@@ -97,19 +97,10 @@ fn one(host: &TestHost, random: &mut PseudoRandom) -> bool {
     let base = host.env.running();
     let empty = host.env.json(&["enable", "empty", "--dry-run"]);
     let what = || {
-        let flakes = nodes
-            .iter()
-            .map(|node| &node.folder)
-            .chain([&root.folder, &built]);
-        let texts = flakes.map(|folder| {
-            let text = fs::read_to_string(folder.join("flake.nix"));
-            format!("{}: {}", folder.display(), text.unwrap_or_default())
-        });
+        let folders = nodes.iter().map(|node| &node.folder);
+        let texts = flake_texts(folders.chain([&root.folder, &built]));
         let baked = host.env.etc("runtime-modules/config.json");
-        format!(
-            "{arguments:?}\n{}\n{baked:?}\n{empty:#}",
-            texts.collect::<Vec<_>>().join("\n")
-        )
+        format!("{arguments:?}\n{texts}\n{baked:?}\n{empty:#}")
     };
     assert_eq!(
         empty["toplevel"],
@@ -119,6 +110,15 @@ fn one(host: &TestHost, random: &mut PseudoRandom) -> bool {
     );
     assert_eq!(empty["comparison"]["same"], true, "{}", what());
     true
+}
+
+/// Returns the text of each flake, for the message of a failure.
+fn flake_texts<'a>(folders: impl Iterator<Item = &'a PathBuf>) -> String {
+    let texts = folders.map(|folder| {
+        let text = fs::read_to_string(folder.join("flake.nix"));
+        format!("{}: {}", folder.display(), text.unwrap_or_default())
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// Makes a flake that has some of the earlier ones as inputs, and sometimes a subflake.

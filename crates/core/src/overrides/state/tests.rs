@@ -726,6 +726,11 @@ fn size_does_not_depend_on_past_generations() {
     );
 }
 
+const LIST: &str = "types.listOf types.int";
+const SUBMODULE: &str = "types.submodule { options.a = mkOption { type = types.int; default = 0; }; options.b = mkOption { type = types.int; default = 0; }; }";
+const OF_SUBMODULES: &str = "types.attrsOf (types.submodule { options.a = mkOption { type = types.listOf types.int; default = [ ]; }; })";
+const FREEFORM: &str = "types.submodule { freeformType = types.attrsOf types.int; options.a = mkOption { type = types.int; default = 0; }; }";
+
 /// Returns the options of the test below. Each has a declaration, a definition in the
 /// configuration, and values for overrides.
 fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
@@ -737,10 +742,6 @@ fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)
         json!({"a": 3, "b": 4}),
         json!({}),
     ];
-    let list = "types.listOf types.int";
-    let submodule = "types.submodule { options.a = mkOption { type = types.int; default = 0; }; options.b = mkOption { type = types.int; default = 0; }; }";
-    let of_submodules = "types.attrsOf (types.submodule { options.a = mkOption { type = types.listOf types.int; default = [ ]; }; })";
-    let freeform = "types.submodule { freeformType = types.attrsOf types.int; options.a = mkOption { type = types.int; default = 0; }; }";
     let nested = vec![
         json!({"x": {"a": [1]}}),
         json!({"y": {"a": [2]}}),
@@ -756,19 +757,19 @@ fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)
         ),
         (
             "list",
-            list,
+            LIST,
             "mkMerge [ (mkBefore [ 8 ]) (mkAfter [ 9 ]) [ 7 ] ]",
             lists.clone(),
         ),
         ("set", "types.attrsOf types.int", "{ c = 5; }", sets.clone()),
-        ("submodule", submodule, "{ a = mkDefault 5; }", sets.clone()),
+        ("submodule", SUBMODULE, "{ a = mkDefault 5; }", sets.clone()),
         (
             "submodules",
-            of_submodules,
+            OF_SUBMODULES,
             "{ x.a = mkAfter [ 9 ]; }",
             nested,
         ),
-        ("freeform", freeform, "{ c = 5; }", sets.clone()),
+        ("freeform", FREEFORM, "{ c = 5; }", sets.clone()),
         (
             "nullOr",
             "types.nullOr (types.listOf types.int)",
@@ -787,7 +788,7 @@ fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)
             "[ 5 ]",
             [lists.clone(), numbers].concat(),
         ),
-        ("twice", list, "[ 5 ]", lists),
+        ("twice", LIST, "[ 5 ]", lists),
         ("twiceSet", "types.attrsOf types.int", "{ c = 5; }", sets),
     ]
 }
@@ -828,38 +829,7 @@ fn compacted_and_full_modules_have_the_same_values() {
     let nixpkgs = nixpkgs.map(std::path::PathBuf::from);
     let library = nixpkgs.map_or(top.join("tests/minios/lib"), |nixpkgs| nixpkgs.join("lib"));
     let folder = tempfile::tempdir().expect("a folder");
-    let mut cases = String::new();
-    for (index, (name, kind, own, values)) in typed_options().into_iter().enumerate() {
-        let again = match name.starts_with("twice") {
-            true => format!("{{ options.o.x = lib.mkOption {{ type = with lib; {kind}; }}; }}"),
-            false => "{ }".into(),
-        };
-        for seed in 1..=25_u64 {
-            let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed << 17) ^ index as u64);
-            let (mut state, mut history) = (OverrideState::default(), Vec::new());
-            for number in 1..=1 + random.below(6) as i64 {
-                let value = values[random.below(values.len())].clone();
-                let new = match random.below(2) {
-                    0 => replace("o.x", value),
-                    _ => merge("o.x", value),
-                };
-                state = state
-                    .apply(&set(std::slice::from_ref(&new)), number as u64)
-                    .expect("applied");
-                history.push((new, number));
-            }
-            let file = |kind: &str, text: String| {
-                let path = folder.path().join(format!("{name}-{seed}-{kind}.nix"));
-                std::fs::write(&path, text).expect("written");
-                path.display().to_string()
-            };
-            cases += &format!(
-                "{{ name = \"{name} {seed}\"; own = with lib; {{ config.o.x = {own}; }}; again = {again}; option = with lib; mkOption {{ type = {kind}; }}; full = {}; compact = {}; }}\n",
-                file("full", full_module(&history)),
-                file("compact", super::super::export(&state)),
-            );
-        }
-    }
+    let cases = module_cases(folder.path());
     let expression = format!(
         "let lib = import {}; value = case: module: builtins.tryEval (let x = (lib.evalModules {{ modules = [ {{ options.o.x = case.option; }} case.own case.again (import module) ]; }}).config.o.x; in builtins.deepSeq x x);
             all = map (case: {{ inherit (case) name; full = value case case.full; compact = value case case.compact; }}) [ {cases} ];
@@ -884,4 +854,41 @@ fn compacted_and_full_modules_have_the_same_values() {
     let count = |name: &str| found[name].as_u64().expect("a number");
     let (values, all) = (count("values"), count("all"));
     assert!(all == 300 && values > 200, "{values} of {all} have a value");
+}
+
+/// Writes a full and a compacted module for each case, and returns the cases as Nix expressions.
+fn module_cases(folder: &std::path::Path) -> String {
+    let mut cases = String::new();
+    for (index, (name, kind, own, values)) in typed_options().into_iter().enumerate() {
+        let again = match name.starts_with("twice") {
+            true => format!("{{ options.o.x = lib.mkOption {{ type = with lib; {kind}; }}; }}"),
+            false => "{ }".into(),
+        };
+        for seed in 1..=25_u64 {
+            let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed << 17) ^ index as u64);
+            let (mut state, mut history) = (OverrideState::default(), Vec::new());
+            for number in 1..=1 + random.below(6) as i64 {
+                let value = values[random.below(values.len())].clone();
+                let new = match random.below(2) {
+                    0 => replace("o.x", value),
+                    _ => merge("o.x", value),
+                };
+                state = state
+                    .apply(&set(std::slice::from_ref(&new)), number as u64)
+                    .expect("applied");
+                history.push((new, number));
+            }
+            let file = |kind: &str, text: String| {
+                let path = folder.join(format!("{name}-{seed}-{kind}.nix"));
+                std::fs::write(&path, text).expect("written");
+                path.display().to_string()
+            };
+            cases += &format!(
+                "{{ name = \"{name} {seed}\"; own = with lib; {{ config.o.x = {own}; }}; again = {again}; option = with lib; mkOption {{ type = {kind}; }}; full = {}; compact = {}; }}\n",
+                file("full", full_module(&history)),
+                file("compact", super::super::export(&state)),
+            );
+        }
+    }
+    cases
 }

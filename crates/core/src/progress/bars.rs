@@ -174,7 +174,10 @@ impl Renderer for Bars {
         if let Some((phase, since)) = model.phase {
             let elapsed = now.saturating_sub(since);
             let bar = self.phase_bar(phase);
-            let message = phase_message(phase, model, elapsed);
+            let message = match model.slow_source(now) {
+                Some((source, read)) => source_message(source, read, elapsed),
+                None => phase_message(phase, model, elapsed),
+            };
             match model.share(now) {
                 Some(share) => {
                     bar.set_style(known(self.style, columns(), measure_text_width(&message)));
@@ -257,7 +260,6 @@ fn shortened(name: &str, columns: usize, style: Style) -> Cow<'_, str> {
 fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
     let time = duration(elapsed);
     match phase {
-        Phase::Lock if !model.fetching.is_empty() => format!("{}, {time}", model.fetching),
         Phase::Evaluate => {
             let left = model
                 .estimate
@@ -290,6 +292,15 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             format!("{time}, {}", model.switch_line)
         }
         _ => time,
+    }
+}
+
+/// Formats a line with the bytes and the time first, because a long path may not fit on the line.
+fn source_message(source: &str, read: u64, elapsed: Duration) -> String {
+    let time = duration(elapsed);
+    match read {
+        0 => format!("{time}, {source}"),
+        read => format!("{}, {time}, {source}", bytes(read)),
     }
 }
 
@@ -332,6 +343,13 @@ mod tests {
         assert_eq!(message(&model), "2.0 s");
         model.switch_line = "watching web.service for 3.0 s".into();
         assert_eq!(message(&model), "2.0 s, watching web.service for 3.0 s");
+    }
+
+    #[test]
+    fn source_is_shown_after_its_bytes() {
+        let message = |read| source_message("reading /nixpkgs", read, Duration::from_secs(2));
+        assert_eq!(message(0), "2.0 s, reading /nixpkgs");
+        assert_eq!(message(5000), "5.00 kB, 2.0 s, reading /nixpkgs");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::lines::{Events, Lines, Warnings};
 use super::model::Model;
 use super::renderer::Renderer;
 use super::report::Report;
+use super::source_read::bytes_read_by;
 use super::style::{RendererKind, Style};
 
 /// The minimum time between two frames.
@@ -57,6 +58,7 @@ fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) 
             Err(RecvTimeoutError::Disconnected) => return renderer.clear(),
         }
         if drawn.elapsed() >= FRAME {
+            model.count_sources(bytes_read_by);
             renderer.draw(&model, started.elapsed());
             drawn = Instant::now();
         }

@@ -50,7 +50,7 @@ impl Renderer for Lines {
             && now.saturating_sub(self.spoke) >= SILENCE
         {
             self.spoke = now;
-            say(&still(phase, model, now.saturating_sub(since)));
+            say(&still(phase, model, now.saturating_sub(since), now));
         }
         if let Some(round) = &model.round
             && now.saturating_sub(self.spoke) >= SILENCE
@@ -96,8 +96,15 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
 }
 
 /// Returns a line that tells the user that a long phase is still running.
-fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
+fn still(phase: Phase, model: &Model, elapsed: Duration, now: Duration) -> String {
     let time = duration(elapsed);
+    if let Some((source, read)) = model.slow_source(now) {
+        let amount = match read {
+            0 => String::new(),
+            read => format!(", {}", bytes(read)),
+        };
+        return format!("{}: {source}{amount}, {time}", phase.name());
+    }
     match phase {
         Phase::Evaluate => format!("evaluate: still running, {} files, {time}", model.files),
         Phase::Build | Phase::Fetch => {
@@ -213,5 +220,29 @@ mod tests {
             }),
             None
         );
+    }
+
+    #[test]
+    fn line_of_a_long_phase_names_the_source() {
+        use super::super::report::Report;
+        use nix_types::{Activity, Event};
+
+        let mut model = Model::new(false, 1);
+        let seconds = Duration::from_secs;
+        model.apply(Report::Begin(Phase::Evaluate), Duration::ZERO);
+        let line = |model: &Model| still(Phase::Evaluate, model, seconds(10), seconds(10));
+        assert_eq!(line(&model), "evaluate: still running, 0 files, 10 s");
+        let start = Event::Start {
+            id: 1,
+            activity: Activity::Other { number: 0 },
+            text: "copying '/nixpkgs' to the store".into(),
+            parent: 0,
+        };
+        model.apply(Report::Libnix(start), Duration::ZERO);
+        assert_eq!(line(&model), "evaluate: reading /nixpkgs, 10 s");
+        for read in [0, 5000] {
+            model.count_sources(|_| Some(read));
+        }
+        assert_eq!(line(&model), "evaluate: reading /nixpkgs, 5.00 kB, 10 s");
     }
 }

@@ -13,6 +13,7 @@ mod model;
 mod renderer;
 mod report;
 mod reporter;
+mod source_read;
 mod style;
 
 pub use event::ProgressEvent;

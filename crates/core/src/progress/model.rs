@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::format::store_name;
 use super::report::{Report, TaskProgress};
+use super::source_read::SourceRead;
 use crate::error::{neutral, one_line};
 use crate::estimate::Estimate;
 use crate::timings::Phase;
@@ -93,8 +94,8 @@ pub struct Model {
     /// The numbers of fetched and expected bytes.
     pub fetched: Tally,
     pub switch_line: String,
-    /// libnix's description of the last fetch of a source, shown during locking.
-    pub fetching: String,
+    /// The running reads and fetches of sources, by libnix's number for the activity.
+    sources: BTreeMap<u64, SourceRead>,
     /// The progress of the running benchmark or check.
     pub round: Option<TaskProgress>,
     warned: Vec<String>,
@@ -119,7 +120,7 @@ impl Model {
             built: Tally::default(),
             fetched: Tally::default(),
             switch_line: String::new(),
-            fetching: String::new(),
+            sources: BTreeMap::new(),
             round: None,
             warned: Vec::new(),
             restricted: Vec::new(),
@@ -143,6 +144,27 @@ impl Model {
                 Some(self.built.done as f64 / self.built.expected as f64)
             }
             _ => None,
+        }
+    }
+
+    /// Returns a description of the source that libnix is reading or fetching, if this takes long,
+    /// and its bytes so far. The bytes are 0 if they are unknown.
+    pub fn slow_source(&self, now: Duration) -> Option<(&str, u64)> {
+        if !matches!(self.phase, Some((Phase::Lock | Phase::Evaluate, _))) {
+            return None;
+        }
+        // The newest one has the largest number.
+        let source = self.sources.values().next_back()?;
+        let downloaded = self.transfers.values().map(|(done, _)| done).sum();
+        source
+            .is_slow(now)
+            .then(|| (source.what(), source.bytes(downloaded)))
+    }
+
+    /// Updates the bytes of sources. `read_by` returns how many bytes a process has read.
+    pub(super) fn count_sources(&mut self, read_by: impl Fn(u32) -> Option<u64>) {
+        for source in self.sources.values_mut() {
+            source.count(&read_by);
         }
     }
 
@@ -273,6 +295,11 @@ impl Model {
             line: String::new(),
             bytes: (0, 0),
         };
+        if let Some(what) = SourceRead::description(&activity, text) {
+            let source = SourceRead::new(clean(&what), id, now);
+            self.sources.insert(id, source);
+            return Vec::new();
+        }
         match &activity {
             Activity::Build {
                 derivation,
@@ -290,7 +317,6 @@ impl Model {
                 self.fetches.insert(id, fetch);
                 return vec![Notice::FetchStarted(name)];
             }
-            Activity::FetchTree => self.fetching = clean(text),
             Activity::FileTransfer { .. } => {
                 self.transfers.insert(id, (0, 0));
             }
@@ -306,6 +332,7 @@ impl Model {
         self.builds.remove(&id);
         self.fetches.remove(&id);
         self.tallies.remove(&id);
+        self.sources.remove(&id);
         if let Some((done, _)) = self.transfers.remove(&id) {
             self.transferred += done;
             self.count_bytes();
@@ -436,6 +463,35 @@ mod tests {
         assert_eq!(model.builds[&1].line, "two");
         event(&mut model, Event::Stop { id: 1 });
         assert!(model.builds.is_empty());
+    }
+
+    #[test]
+    fn slow_source_is_shown_while_it_is_read() {
+        let mut model = Model::new(false, 1);
+        model.apply(Report::Begin(Phase::Evaluate), Duration::ZERO);
+        let id = 7 << 32;
+        event(
+            &mut model,
+            Event::Start {
+                id,
+                activity: Activity::Other { number: 0 },
+                text: "copying '/src\u{1b}[2J' to the store".into(),
+                parent: 0,
+            },
+        );
+        for read in [100, 5100] {
+            model.count_sources(|process| (process == 7).then_some(read));
+        }
+        let shown = |model: &Model| {
+            let slow = model.slow_source(Duration::from_secs(1));
+            slow.map(|(what, bytes)| (what.to_string(), bytes))
+        };
+        assert_eq!(shown(&model), Some(("reading /src".into(), 5000)));
+        model.phase = Some((Phase::Build, Duration::ZERO));
+        assert_eq!(shown(&model), None);
+        model.phase = Some((Phase::Lock, Duration::ZERO));
+        event(&mut model, Event::Stop { id });
+        assert_eq!(shown(&model), None);
     }
 
     #[test]

@@ -10,6 +10,9 @@
 #  include "nix/expr/eval.hh"
 #  include "nix/expr/value-to-json.hh"
 #  include "nix/fetchers/attrs.hh"
+#  include "nix/fetchers/cache.hh"
+#  include "nix/fetchers/fetch-settings.hh"
+#  include "nix/fetchers/fetch-to-store.hh"
 #  include "nix/fetchers/fetchers.hh"
 #  include "nix/flake/flake.hh"
 #  include "nix/flake/lockfile.hh"
@@ -34,6 +37,7 @@
 #  include "archive.hh"
 #  include "attrs.hh"
 #  include "build-result.hh"
+#  include "cache.hh"
 #  include "config-global.hh"
 #  include "derivations.hh"
 #  include "derived-path.hh"
@@ -308,6 +312,66 @@ nix::SourcePath readable_path(State & state, const nix::StorePath & path)
         return state.storePath(path);
     else
         return state.rootPath(nix::CanonPath(state.store->toRealPath(path)));
+}
+
+/** Returns the fingerprint of an input. Since 2.33, Nix takes a plain reference to the store. */
+template<class Input, class S>
+std::optional<std::string> input_fingerprint(const Input & input, nix::ref<S> store)
+{
+    if constexpr (requires { input.getFingerprint(*store); })
+        return input.getFingerprint(*store);
+    else
+        return input.getFingerprint(store);
+}
+
+/** Returns whether an input names a revision or hash. Since 2.33, this depends on the settings. */
+template<class Input, class Settings>
+bool is_locked(const Input & input, const Settings & settings)
+{
+    if constexpr (requires { input.isLocked(settings); })
+        return input.isLocked(settings);
+    else
+        return input.isLocked();
+}
+
+} // namespace nix_ffi
+
+namespace nix::fetchers {
+/** Declared by Nix up to 2.29; `remember_tree` does not call it in later releases. */
+ref<Cache> getCache();
+} // namespace nix::fetchers
+
+namespace nix_ffi {
+
+/**
+ * Adds an entry to the fetcher cache: the tree with this fingerprint has this store path. Since 2.30, the cache belongs
+ * to the settings. Since 2.34, an entry has the hash of a tree instead of its store path. `method` has a type parameter
+ * so that the function for the new key is looked up only if it exists.
+ */
+template<class State, class Method>
+void remember_tree(
+    State & state,
+    const std::string & name,
+    const std::string & print,
+    const Method & method,
+    const nix::StorePath & path)
+{
+    auto cache = [&] {
+        if constexpr (requires { state.fetchSettings.getCache(); })
+            return state.fetchSettings.getCache();
+        else
+            return nix::fetchers::getCache();
+    }();
+    if constexpr (requires { makeSourcePathToHashCacheKey(print, method, nix::CanonPath::root); }) {
+        auto hash = state.store->queryPathInfo(path)->narHash.to_string(nix::HashFormat::SRI, true);
+        cache->upsert(makeSourcePathToHashCacheKey(print, method, nix::CanonPath::root), {{"hash", hash}});
+    } else {
+        nix::fetchers::Cache::Key key{
+            "fetchToStore",
+            {{"name", name}, {"fingerprint", print}, {"method", std::string(method.render())}, {"path", "/"}}};
+        if (!cache->lookupStorePath(key, *state.store))
+            cache->upsert(key, *state.store, {}, path);
+    }
 }
 
 /** Since 2.32, counters must be enabled. */

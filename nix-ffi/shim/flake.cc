@@ -1,4 +1,5 @@
 #include "settings.hh"
+#include "stored_trees.hh"
 
 #include <algorithm>
 #include <vector>
@@ -95,10 +96,12 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
         for (size_t i = 0; i < request->override_count; ++i) {
             auto reference = nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true);
             overrides.push_back(reference.to_string());
+            remember_stored_trees(state->state, reference);
             add_override(flags.inputOverrides, request->override_names[i], std::move(reference));
         }
         auto [reference, fragment] =
             nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
+        remember_stored_trees(state->state, reference);
         if (request->lock)
             return new nix_ffi_locked{
                 with_lock(state->state, flakes->settings, flags.applyNixConfig, reference, request->lock),
@@ -202,9 +205,10 @@ nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Interruptible interruptible;
-        return filled_value(state, [&](nix::Value & value) {
-            nix::flake::callFlake(state->state, locked->flake, value);
-        });
+        // A copy, because `nix_ffi_locked_read` must not list these inputs as fetched.
+        auto flake = locked->flake;
+        use_stored_trees(state->state, flake);
+        return filled_value(state, [&](nix::Value & value) { nix::flake::callFlake(state->state, flake, value); });
     });
 }
 

@@ -4,6 +4,7 @@
 mod graphs;
 mod kept;
 mod refused;
+mod stored;
 
 use std::fs;
 use std::path::{Path, PathBuf};

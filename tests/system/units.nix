@@ -1,4 +1,5 @@
-# Modules for settling.py, generated from tables: units of each kind that start or fail in each of their commands.
+# Modules for settling.py, generated from tables. Most tables make one service for each service type and restart policy.
+# The modules differ in the command that fails, and in the time at which it fails.
 { lib }:
 let
   shell = text: "/bin/sh -c '${text}'";

@@ -93,7 +93,7 @@ impl<'a> Subject<'a> {
         &self.pin.host
     }
 
-    /// Returns the flake reference before locking.
+    /// Returns the flake reference that the user requested, which is not locked.
     pub fn url(&self) -> &str {
         &self.pin.url
     }

@@ -88,7 +88,7 @@ impl Estimate {
     }
 }
 
-/// Returns the file for a host.
+/// Returns the path of the file that stores a host's estimate.
 fn file(locations: &Locations, host: &str) -> PathBuf {
     locations.estimates().join(host_file(host))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::Host;
+use super::TestHost;
 use crate::support::{PROGRAM, TestEnv, has};
 
 /// Number of files in each input that no evaluation reads.
@@ -25,7 +25,7 @@ const READ: [(&str, &[&str]); 4] = [
 
 /// A host whose inputs are in the store.
 struct StoredInputs {
-    host: Host,
+    host: TestHost,
     flake: PathBuf,
     /// Store path of each input.
     trees: Vec<(&'static str, PathBuf)>,
@@ -33,7 +33,7 @@ struct StoredInputs {
 
 impl StoredInputs {
     fn new(test: &str) -> Option<Self> {
-        let host = Host::new(test).filter(|_| has(test, "strace"))?;
+        let host = TestHost::new(test).filter(|_| has(test, "strace"))?;
         let mut nodes = json!({ "root": { "inputs": {} } });
         let mut trees: Vec<(_, PathBuf)> = Vec::new();
         for (name, _) in READ {

@@ -44,7 +44,7 @@ pub enum ProgressEvent {
         /// The numbers of downloaded and expected bytes.
         bytes: ByteCounts,
     },
-    /// The numbers of paths that are missing from the store.
+    /// The numbers of derivations to build and of paths to fetch, and the size of the download.
     Missing {
         /// The number of derivations to build.
         build: usize,

@@ -3,7 +3,7 @@
 use crate::messages;
 
 messages! {
-    /// Reasons why libnix, or the store, cannot be opened.
+    /// Errors about libnix's version, its settings and its store.
     pub enum LibnixError {
         UnknownSetting { setting: String } {
             kind: Usage,

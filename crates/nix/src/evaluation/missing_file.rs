@@ -11,7 +11,7 @@ use crate::local::{LocalReference, as_git, git_tree};
 use crate::percent::decode;
 use crate::quoting::for_shell;
 
-/// Returns a hint, if a file is missing.
+/// Returns a hint if the error says that a file is missing, or that evaluation may not access it.
 pub(super) fn hint(request: &EvaluationRequest, message: &str) -> Option<String> {
     let missing = message.starts_with("path '") && message.contains("does not exist");
     let missing = missing || message.contains("No such file");

@@ -1,4 +1,4 @@
-//! Evaluators and Nix values. Errors of evaluation are structured.
+//! Evaluators and Nix values. Evaluation errors are returned as structured [`NixError`]s.
 
 use std::ptr::NonNull;
 

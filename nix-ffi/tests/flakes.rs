@@ -78,7 +78,7 @@ impl<'a> LockCase<'a> {
         Locked::lock(&e.state, &request)
     }
 
-    fn told(&self) -> LockedFlake {
+    fn locked_flake(&self) -> LockedFlake {
         evaluate(|e| self.lock(e).unwrap().read(&e.state).unwrap())
     }
 
@@ -125,12 +125,12 @@ fn repository(name: &str, text: &str) -> PathBuf {
     folder
 }
 
-fn source(told: &LockedFlake) -> &StorePath {
-    told.source.as_ref().unwrap()
+fn source(locked_flake: &LockedFlake) -> &StorePath {
+    locked_flake.source.as_ref().unwrap()
 }
 
-fn attribute(told: &LockedFlake, name: &str) -> Option<String> {
-    let attributes: serde_json::Value = serde_json::from_str(&told.attributes).unwrap();
+fn attribute(locked_flake: &LockedFlake, name: &str) -> Option<String> {
+    let attributes: serde_json::Value = serde_json::from_str(&locked_flake.attributes).unwrap();
     attributes
         .get(name)
         .and_then(|value| value.as_str())
@@ -142,31 +142,42 @@ fn path_flake_is_locked() {
     let reference = format!("path:{}", folder.display());
     evaluate(|e| {
         let locked = LockCase::of(&reference).lock(e).unwrap();
-        let told = locked.read(&e.state).unwrap();
-        assert_eq!(told.original_url, reference);
-        assert_eq!(told.resolved_url, reference);
+        let locked_flake = locked.read(&e.state).unwrap();
+        assert_eq!(locked_flake.original_url, reference);
+        assert_eq!(locked_flake.resolved_url, reference);
         assert!(
-            told.locked_url
+            locked_flake
+                .locked_url
                 .starts_with(&format!("{reference}?lastModified=")),
-            "{told:?}"
+            "{locked_flake:?}"
         );
-        assert!(told.locked_url.contains("&narHash=sha256-"), "{told:?}");
-        assert_eq!(attribute(&told, "type").as_deref(), Some("path"));
+        assert!(
+            locked_flake.locked_url.contains("&narHash=sha256-"),
+            "{locked_flake:?}"
+        );
+        assert_eq!(attribute(&locked_flake, "type").as_deref(), Some("path"));
         assert_eq!(
-            (told.directory.as_str(), told.description.as_str()),
+            (
+                locked_flake.directory.as_str(),
+                locked_flake.description.as_str()
+            ),
             ("", "a simple one")
         );
         assert_eq!(
-            std::fs::read_to_string(Path::new(source(&told).as_str()).join("flake.nix")).unwrap(),
+            std::fs::read_to_string(Path::new(source(&locked_flake).as_str()).join("flake.nix"))
+                .unwrap(),
             SIMPLE
         );
-        assert_eq!(store().is_valid(source(&told)), Ok(true));
+        assert_eq!(store().is_valid(source(&locked_flake)), Ok(true));
         // Nix has no fingerprint for a tree without a revision.
-        assert_eq!(told.fingerprint, None);
-        assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", false));
-        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        assert_eq!(locked_flake.fingerprint, None);
+        assert_eq!(
+            (locked_flake.lock_file.as_str(), locked_flake.lock_changed),
+            ("", false)
+        );
+        let lock: serde_json::Value = serde_json::from_str(&locked_flake.lock).unwrap();
         assert_eq!(lock["root"], "root");
-        assert_eq!(told.config_names, Vec::<String>::new());
+        assert_eq!(locked_flake.config_names, Vec::<String>::new());
         assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "42");
         let keys = "flake: builtins.filter (name: builtins.substring 0 12 name != \"lastModified\") (builtins.attrNames flake)";
         assert_eq!(
@@ -179,14 +190,17 @@ fn path_flake_is_locked() {
 fn clean_git_flake_has_a_fingerprint() {
     let folder = repository("clean", SIMPLE);
     let revision = git(&folder, &["rev-parse", "HEAD"]);
-    let told = LockCase::of(&format!("git+file://{}", folder.display())).told();
+    let locked_flake = LockCase::of(&format!("git+file://{}", folder.display())).locked_flake();
     assert!(
-        told.locked_url.contains(&format!("rev={revision}")),
-        "{told:?}"
+        locked_flake.locked_url.contains(&format!("rev={revision}")),
+        "{locked_flake:?}"
     );
-    assert_eq!(attribute(&told, "rev").as_deref(), Some(revision.as_str()));
-    assert_eq!(attribute(&told, "dirtyRev"), None);
-    let print = told.fingerprint.clone().unwrap();
+    assert_eq!(
+        attribute(&locked_flake, "rev").as_deref(),
+        Some(revision.as_str())
+    );
+    assert_eq!(attribute(&locked_flake, "dirtyRev"), None);
+    let print = locked_flake.fingerprint.clone().unwrap();
     assert!(
         print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit()),
         "{print}"
@@ -195,14 +209,14 @@ fn clean_git_flake_has_a_fingerprint() {
     // repositories, because libnix caches a working tree until the process ends.
     assert_eq!(
         LockCase::of(&format!("git+file://{}", folder.display()))
-            .told()
+            .locked_flake()
             .fingerprint,
         Some(print.clone())
     );
     let twin = repository("twin", SIMPLE);
     assert_eq!(
         LockCase::of(&format!("git+file://{}", twin.display()))
-            .told()
+            .locked_flake()
             .fingerprint,
         Some(print.clone())
     );
@@ -213,7 +227,7 @@ fn clean_git_flake_has_a_fingerprint() {
     );
     assert_ne!(
         LockCase::of(&format!("git+file://{}", later.display()))
-            .told()
+            .locked_flake()
             .fingerprint,
         Some(print)
     );
@@ -221,7 +235,7 @@ fn clean_git_flake_has_a_fingerprint() {
 
 fn dirty_git_flake_has_a_dirty_revision() {
     let clean = repository("dirty-0", SIMPLE);
-    let clean = LockCase::of(&format!("git+file://{}", clean.display())).told();
+    let clean = LockCase::of(&format!("git+file://{}", clean.display())).locked_flake();
     let revision = attribute(&clean, "rev").unwrap();
     let dirty = |name: &str, value: &str| {
         let folder = repository(name, SIMPLE);
@@ -231,27 +245,31 @@ fn dirty_git_flake_has_a_dirty_revision() {
     let reference = dirty("dirty-1", "43");
     evaluate(|e| {
         let locked = LockCase::of(&reference).lock(e).unwrap();
-        let told = locked.read(&e.state).unwrap();
-        assert_eq!(attribute(&told, "rev"), None);
+        let locked_flake = locked.read(&e.state).unwrap();
+        assert_eq!(attribute(&locked_flake, "rev"), None);
         assert_eq!(
-            attribute(&told, "dirtyRev"),
+            attribute(&locked_flake, "dirtyRev"),
             Some(format!("{revision}-dirty"))
         );
-        assert!(told.fingerprint.is_some());
-        assert_ne!(told.fingerprint, clean.fingerprint);
-        assert_ne!(told.source, clean.source);
+        assert!(locked_flake.fingerprint.is_some());
+        assert_ne!(locked_flake.fingerprint, clean.fingerprint);
+        assert_ne!(locked_flake.source, clean.source);
         // The flake is evaluated purely, although it has no revision.
         assert_eq!(
             output(e, &locked, "flake: [ flake.value flake.dirtyRev ]").unwrap(),
             format!("[43,\"{revision}-dirty\"]")
         );
         assert_ne!(
-            LockCase::of(&dirty("dirty-2", "44")).told().fingerprint,
-            told.fingerprint
+            LockCase::of(&dirty("dirty-2", "44"))
+                .locked_flake()
+                .fingerprint,
+            locked_flake.fingerprint
         );
         assert_eq!(
-            LockCase::of(&dirty("dirty-3", "43")).told().fingerprint,
-            told.fingerprint
+            LockCase::of(&dirty("dirty-3", "43"))
+                .locked_flake()
+                .fingerprint,
+            locked_flake.fingerprint
         );
     });
 }
@@ -288,11 +306,13 @@ fn flake_in_a_subfolder_is_locked() {
     write(&folder.join("sub/dir/flake.nix"), SIMPLE);
     write(&folder.join("beside"), "x");
     let reference = format!("path:{}?dir=sub/dir", folder.display());
-    let told = LockCase::of(&reference).told();
-    assert_eq!(told.directory, "sub/dir");
+    let locked_flake = LockCase::of(&reference).locked_flake();
+    assert_eq!(locked_flake.directory, "sub/dir");
     assert!(
-        Path::new(source(&told).as_str()).join("beside").exists(),
-        "{told:?}"
+        Path::new(source(&locked_flake).as_str())
+            .join("beside")
+            .exists(),
+        "{locked_flake:?}"
     );
 }
 
@@ -303,14 +323,18 @@ fn relative_reference_uses_the_base() {
             base: &folder,
             ..LockCase::of(reference)
         };
-        assert_eq!(request.told().description, "a simple one", "{reference}");
+        assert_eq!(
+            request.locked_flake().description,
+            "a simple one",
+            "{reference}"
+        );
     }
     let request = LockCase {
         base: folder.parent().unwrap(),
         ..LockCase::of("./relative")
     };
     assert_eq!(
-        request.told().original_url,
+        request.locked_flake().original_url,
         format!("path:{}", folder.display())
     );
 }
@@ -325,9 +349,9 @@ fn relative_path_input_is_locked() {
         let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
-        let told = locked.read(&e.state).unwrap();
-        assert!(told.lock_changed);
-        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        let locked_flake = locked.read(&e.state).unwrap();
+        assert!(locked_flake.lock_changed);
+        let lock: serde_json::Value = serde_json::from_str(&locked_flake.lock).unwrap();
         assert_eq!(lock["nodes"]["sub"]["locked"]["path"], "./sub");
         assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "43");
     });
@@ -349,10 +373,13 @@ fn input_is_locked_in_memory() {
         let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
-        let told = locked.read(&e.state).unwrap();
-        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        let locked_flake = locked.read(&e.state).unwrap();
+        let lock: serde_json::Value = serde_json::from_str(&locked_flake.lock).unwrap();
         assert_eq!(lock["nodes"]["used"]["locked"]["rev"], revision.as_str());
-        assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", true));
+        assert_eq!(
+            (locked_flake.lock_file.as_str(), locked_flake.lock_changed),
+            ("", true)
+        );
         assert!(!folder.join("flake.lock").exists());
         assert_eq!(
             output(e, &locked, "flake: [ flake.value flake.rev ]").unwrap(),
@@ -366,29 +393,29 @@ fn matching_lock_file_is_used() {
     let revision = git(&used, &["rev-parse", "HEAD"]);
     let folder = user_of("fits", &format!("git+file://{}", used.display()));
     let reference = format!("path:{}", folder.display());
-    let first = LockCase::of(&reference).told();
+    let first = LockCase::of(&reference).locked_flake();
     write(&folder.join("flake.lock"), &first.lock);
     git(
         &used,
         &["commit", "--quiet", "--allow-empty", "--message=two"],
     );
-    let told = LockCase::of(&reference).told();
+    let locked_flake = LockCase::of(&reference).locked_flake();
     // The lock file is used although there is a newer commit.
-    assert!(told.lock.contains(&revision), "{told:?}");
+    assert!(locked_flake.lock.contains(&revision), "{locked_flake:?}");
     assert_eq!(
-        (told.lock_file.as_str(), told.lock_changed),
+        (locked_flake.lock_file.as_str(), locked_flake.lock_changed),
         (first.lock.as_str(), false)
     );
     // The formatting of the lock file does not matter.
     let lock: serde_json::Value = serde_json::from_str(&first.lock).unwrap();
     write(&folder.join("flake.lock"), &lock.to_string());
-    assert!(!LockCase::of(&reference).told().lock_changed);
+    assert!(!LockCase::of(&reference).locked_flake().lock_changed);
     // A lock file for another input is stale.
     write(
         &folder.join("flake.lock"),
         &first.lock.replace("\"used\"", "\"other\""),
     );
-    assert!(LockCase::of(&reference).told().lock_changed);
+    assert!(LockCase::of(&reference).locked_flake().lock_changed);
     write(&folder.join("flake.lock"), "no json");
     let error = LockCase::of(&reference).error();
     assert!(!error.message.is_empty(), "{error:?}");
@@ -408,10 +435,13 @@ fn overridden_input_is_used() {
             ..LockCase::of(&reference)
         };
         let locked = request.lock(e).unwrap();
-        let told = locked.read(&e.state).unwrap();
+        let locked_flake = locked.read(&e.state).unwrap();
         assert!(
-            told.lock_changed && told.lock.contains(&git(&other, &["rev-parse", "HEAD"])),
-            "{told:?}"
+            locked_flake.lock_changed
+                && locked_flake
+                    .lock
+                    .contains(&git(&other, &["rev-parse", "HEAD"])),
+            "{locked_flake:?}"
         );
         assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "7");
     });
@@ -430,9 +460,9 @@ fn given_lock_is_used_unchanged() {
         "{ inputs.n.url = \"path:/nowhere\"; outputs = { self, n, m }: { word = \"up \"; value = n.value + m.value; }; }",
     );
     let locked = |folder: &Path| {
-        let told = LockCase::of(&format!("path:{}", folder.display())).told();
-        let hash = attribute(&told, "narHash").unwrap();
-        serde_json::json!({ "type": "path", "path": source(&told).as_str(), "narHash": hash })
+        let locked_flake = LockCase::of(&format!("path:{}", folder.display())).locked_flake();
+        let hash = attribute(&locked_flake, "narHash").unwrap();
+        serde_json::json!({ "type": "path", "path": source(&locked_flake).as_str(), "narHash": hash })
     };
     let (n, m) = (locked(&n), locked(&m));
     let lock = serde_json::json!({ "version": 7, "root": "root", "nodes": {
@@ -451,8 +481,8 @@ fn given_lock_is_used_unchanged() {
         let locked = request.lock(e).unwrap();
         let value = output(e, &locked, "flake: flake.value").unwrap();
         assert_eq!(value, "\"up mm\"");
-        let told = locked.read(&e.state).unwrap();
-        assert!(told.lock_changed && told.inputs.is_empty());
+        let locked_flake = locked.read(&e.state).unwrap();
+        assert!(locked_flake.lock_changed && locked_flake.inputs.is_empty());
     });
 }
 
@@ -495,7 +525,7 @@ fn invalid_override_is_refused_or_ignored() {
         overrides: &[("none/at/all", "path:/x")],
         ..LockCase::of(&reference)
     };
-    assert_eq!(request.told().description, "a simple one");
+    assert_eq!(request.locked_flake().description, "a simple one");
     let request = LockCase {
         overrides: &[("a\0b", "path:/x")],
         ..LockCase::of(&reference)
@@ -509,7 +539,7 @@ fn unlocked_inputs_can_be_refused() {
     let folder = user_of("unlocked", &format!("git+file://{}", used.display()));
     let reference = format!("path:{}", folder.display());
     let request = LockCase::of(&reference);
-    assert_eq!(request.told().fingerprint, None);
+    assert_eq!(request.locked_flake().fingerprint, None);
     // Nix refuses to write such a lock to a file, but allows it in memory. The request can forbid
     // that, too.
     let strict = LockCase {
@@ -525,8 +555,11 @@ fn nixconfig_names_are_listed() {
         "configured",
         "{ nixConfig = { extra-substituters = [ \"https://x\" ]; allow-dirty = true; }; outputs = { self }: { }; }",
     );
-    let told = LockCase::of(&format!("path:{}", folder.display())).told();
-    assert_eq!(told.config_names, ["allow-dirty", "extra-substituters"]);
+    let locked_flake = LockCase::of(&format!("path:{}", folder.display())).locked_flake();
+    assert_eq!(
+        locked_flake.config_names,
+        ["allow-dirty", "extra-substituters"]
+    );
     // The settings are listed, but not applied.
     assert!(
         !nix_ffi::get_setting("substituters")
@@ -544,8 +577,11 @@ fn attributes_can_be_added() {
             .unwrap();
         locked.set("dirtyRev", "abc-dirty").unwrap();
         locked.set("dirtyShortRev", "ab-dirty").unwrap();
-        let told = locked.read(&e.state).unwrap();
-        assert_eq!(attribute(&told, "dirtyRev").as_deref(), Some("abc-dirty"));
+        let locked_flake = locked.read(&e.state).unwrap();
+        assert_eq!(
+            attribute(&locked_flake, "dirtyRev").as_deref(),
+            Some("abc-dirty")
+        );
         assert_eq!(
             output(e, &locked, "flake: [ flake.dirtyRev flake.value ]").unwrap(),
             r#"["abc-dirty",42]"#
@@ -556,9 +592,9 @@ fn attributes_can_be_added() {
 
 fn get_flake_accepts_a_locked_reference() {
     let folder = flake("got", SIMPLE);
-    let told = LockCase::of(&format!("path:{}", folder.display())).told();
+    let locked_flake = LockCase::of(&format!("path:{}", folder.display())).locked_flake();
     evaluate(|e| {
-        let url = nix_ffi::NixValue::string(&e.state, &told.locked_url).unwrap();
+        let url = nix_ffi::NixValue::string(&e.state, &locked_flake.locked_url).unwrap();
         let got = apply(
             &e.state,
             "url: (builtins.getFlake url).value",
@@ -567,7 +603,7 @@ fn get_flake_accepts_a_locked_reference() {
         )
         .unwrap();
         assert_eq!(got.force_json(&e.state).unwrap(), "42");
-        let url = nix_ffi::NixValue::string(&e.state, &told.original_url).unwrap();
+        let url = nix_ffi::NixValue::string(&e.state, &locked_flake.original_url).unwrap();
         let error = apply(
             &e.state,
             "url: (builtins.getFlake url).value",
@@ -667,8 +703,8 @@ fn errors_in_outputs_have_positions() {
         let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
-        let told = locked.read(&e.state).unwrap();
-        let source = source(&told).as_str();
+        let locked_flake = locked.read(&e.state).unwrap();
+        let source = source(&locked_flake).as_str();
         let error = output(e, &locked, "flake: flake.value").unwrap_err();
         let position = error
             .position

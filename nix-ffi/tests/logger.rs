@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         warning_is_reported_once,
         failed_build_reports_an_error,
         many_threads_can_report,
+        // This test must be the last one, because it replaces the logger.
         panic_in_the_sink_is_dropped,
     ])
 }

@@ -47,7 +47,7 @@ fn names(env: &TestEnv, folder: &str) -> Vec<String> {
 }
 
 /// Returns the purpose and modules of each transaction since the boot.
-fn told(env: &TestEnv) -> Vec<(String, Value)> {
+fn transactions(env: &TestEnv) -> Vec<(String, Value)> {
     let history = env.json(&["history"]);
     let all = history["transactions"].as_array().expect("a list");
     let one = |one: &Value| {
@@ -76,7 +76,10 @@ fn boot_restores_enabled_modules() {
     assert_eq!(state["base"]["toplevel"], base.display().to_string());
     assert_eq!(state["revision"], 1, "a boot starts again at revision 1");
     // Records, logs and GC roots of the earlier boot are removed.
-    assert_eq!(told(&env), [("apply".to_string(), json!(["inline"]))]);
+    assert_eq!(
+        transactions(&env),
+        [("apply".to_string(), json!(["inline"]))]
+    );
     let kept = names(&env, "roots");
     assert!(kept.len() < roots.len(), "{kept:?}, before {roots:?}");
     let now = names(&env, "log");
@@ -85,7 +88,7 @@ fn boot_restores_enabled_modules() {
     // A second call in the same boot has nothing to do.
     let runs = env.running();
     env.quiet(&["__boot"]).ok();
-    assert_eq!((told(&env).len(), env.running()), (1, runs));
+    assert_eq!((transactions(&env).len(), env.running()), (1, runs));
 }
 
 #[test]

@@ -247,11 +247,11 @@ fn shards_cover_each_module_once() {
 }
 
 /// Collects the status and the derivation of each row. Fails if a row occurs twice.
-fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
+fn collect_rows(document: &Value, rows: &mut BTreeMap<String, (String, Value)>) {
     for row in document["results"].as_array().expect("results") {
         let what = format!("{} {}", row["host"], strings(&row["modules"]).join("+"));
         let status = row["status"].as_str().expect("a status").to_string();
-        let before = told.insert(what.clone(), (status, row["drv"].clone()));
+        let before = rows.insert(what.clone(), (status, row["drv"].clone()));
         assert!(before.is_none(), "{what} twice");
     }
 }
@@ -263,11 +263,11 @@ fn shards_say_the_same(env: &TestEnv, arguments: &[&str], counts: &[usize]) {
             .json()
     };
     let mut whole = BTreeMap::new();
-    told(&run(&[]), &mut whole);
+    collect_rows(&run(&[]), &mut whole);
     for count in counts {
         let mut parts = BTreeMap::new();
         for index in 1..=*count {
-            told(&run(&["--shard", &format!("{index}/{count}")]), &mut parts);
+            collect_rows(&run(&["--shard", &format!("{index}/{count}")]), &mut parts);
         }
         assert_eq!(parts, whole, "{arguments:?} in {count} shards");
     }
@@ -439,7 +439,7 @@ fn check_continues_after_a_host_over_its_limit() {
             .ends_with(3)
             .json();
         let mut all = BTreeMap::new();
-        told(&document, &mut all);
+        collect_rows(&document, &mut all);
         assert_eq!(all["\"published\" "].0, status, "{document:#}");
         let others: Vec<_> = all
             .iter()

@@ -141,7 +141,7 @@ fn history_has_a_record_for_each_transaction() {
         );
         records.push(serde_json::from_str::<serde_json::Value>(json).expect("JSON"));
     }
-    let told: Vec<_> = records
+    let found: Vec<_> = records
         .iter()
         .map(|one| {
             (
@@ -152,7 +152,7 @@ fn history_has_a_record_for_each_transaction() {
         })
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             (Some(1), Some("activated"), &json!([])),
             (Some(2), Some("activated"), &json!(["inline"])),

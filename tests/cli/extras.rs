@@ -260,13 +260,13 @@ fn nixconfig_needs_accept_flake_config() {
     let built = env.run(&[&apply[..], &[accept]].concat()).ends_with(4);
     assert!(!built.stderr.contains("nixConfig"), "{}", built.stderr);
     let ran = env.run(&apply).ok();
-    let told: Vec<&str> = ran
+    let found: Vec<&str> = ran
         .stderr
         .lines()
         .filter(|line| line.contains("nixConfig"))
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             "the flake's nixConfig settings are ignored: extra-substituters, max-jobs; use --accept-flake-config to apply them"
         ]

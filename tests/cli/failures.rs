@@ -429,12 +429,12 @@ fn client_waits_after_losing_its_relay() {
     let mut command = env.command(["enable", "inline", "--progress", "plain"]);
     command.env("RUNTIME_MODULE_FAULT", "relay.follow:before");
     let ran = env.start_running(command).end().ok();
-    let told = ran
+    let found = ran
         .stderr
         .lines()
         .filter(|line| line.contains("lost the connection"));
-    let told: String = told.map(|line| format!("{line}\n")).collect();
-    compare("lost-sight", &told);
+    let found: String = found.map(|line| format!("{line}\n")).collect();
+    compare("lost-sight", &found);
     assert_eq!(env.active(), ["inline"]);
 }
 

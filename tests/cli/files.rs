@@ -115,7 +115,7 @@ fn edited(text: &str) -> String {
 }
 
 /// Returns the lines about the evaluated file and about the system without modules.
-fn told(ran: &Ran) -> String {
+fn file_and_base_lines(ran: &Ran) -> String {
     ran.stderr
         .lines()
         .filter(|line| {
@@ -146,7 +146,7 @@ fn file_is_evaluated_again_for_each_change() {
     let mut elsewhere = env.command(["enable", "web", "--progress", "plain"]);
     elsewhere.current_dir("/");
     let ran = env.start_running(elsewhere).end().ok();
-    compare("file-moved", &env.normalise(&told(&ran)));
+    compare("file-moved", &env.normalise(&file_and_base_lines(&ran)));
     assert_eq!((env.active().len(), motd(&env).as_str()), (2, "Second.\n"));
     // Results of a file are not cached, and the reason is shown.
     let again = env.json(&["apply"]);

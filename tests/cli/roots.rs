@@ -145,8 +145,8 @@ fn old_and_excess_systems_lose_their_roots() {
     assert_eq!(names(&env, "roots"), kept(&last));
     assert_eq!(names(&env, "log").len(), 4);
     let history = env.json(&["history"]);
-    let told = history["transactions"].as_array().expect("a list");
-    assert_eq!(told.len(), 4, "{history:#}");
+    let found = history["transactions"].as_array().expect("a list");
+    assert_eq!(found.len(), 4, "{history:#}");
     // A listed state can be restored.
     env.run(&["rollback", "13", "--progress", "off"]).ok();
     assert_eq!(name_of(&env.running()), systems[12]);

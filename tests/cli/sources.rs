@@ -265,7 +265,7 @@ fn moved_pin_lists_changed_inputs() {
     let flake = format!("git+file://{}?dir=tests/minios", source.display());
     let head = |folder: &Path| env.git(folder, &["rev-parse", "HEAD"]).trim().to_string();
     let mut revisions = vec![head(&source), head(&greeting)];
-    let told = |name: &str, stderr: &str, revisions: &[String]| {
+    let found = |name: &str, stderr: &str, revisions: &[String]| {
         let mut text: String = stderr
             .lines()
             .filter(|line| {
@@ -282,7 +282,7 @@ fn moved_pin_lists_changed_inputs() {
         compare(name, &env.normalise(&text));
     };
     let first = env.run(&["apply", "--flake", &flake, "--host", "box"]).ok();
-    told("moved-first", &first.stderr, &revisions);
+    found("moved-first", &first.stderr, &revisions);
     env.run(&["enable", "inline"]).ok();
 
     // The flake and its input change; a toggle still uses the pin.
@@ -296,11 +296,11 @@ fn moved_pin_lists_changed_inputs() {
     let motd = |env: &TestEnv| env.etc("motd").expect("a motd");
     assert!(motd(&env).starts_with("Hello."), "{}", motd(&env));
     let rebuilt = env.run(&["rebuild"]).ok();
-    told("moved-rebuild", &rebuilt.stderr, &revisions);
+    found("moved-rebuild", &rebuilt.stderr, &revisions);
     assert!(motd(&env).starts_with("Good morning."), "{}", motd(&env));
     // Nothing has changed since the last rebuild.
     let again = env.run(&["rebuild"]).ok();
-    told("moved-not", &again.stderr, &revisions);
+    found("moved-not", &again.stderr, &revisions);
     // Override only the input.
     let replaced = env
         .run(&[
@@ -310,7 +310,7 @@ fn moved_pin_lists_changed_inputs() {
             &format!("git+file://{}?rev={}", greeting.display(), revisions[1]),
         ])
         .ok();
-    told("moved-input", &replaced.stderr, &revisions);
+    found("moved-input", &replaced.stderr, &revisions);
     assert!(motd(&env).starts_with("Hello."), "{}", motd(&env));
 }
 
@@ -322,9 +322,9 @@ fn reboot_is_detected() {
     // After a reboot the base is running, and the state has another boot ID.
     env.switch_by_hand(&base);
     let state = env.root("run/runtime-modules/state.json");
-    let mut told = env.state();
-    told["boot"] = "00000000-0000-0000-0000-000000000000".into();
-    fs::write(&state, told.to_string()).expect("written");
+    let mut found = env.state();
+    found["boot"] = "00000000-0000-0000-0000-000000000000".into();
+    fs::write(&state, found.to_string()).expect("written");
     env.run(&["status"]).ok().golden("status-after-a-reboot");
     env.run(&["enable", "web", "--dry-run"])
         .ok()
@@ -377,17 +377,17 @@ fn large_folder_warning_names_the_size() {
     let ran = env
         .run(&["apply", "--flake", &flake, "--host", "box", "--dry-run"])
         .ok();
-    let told: String = ran
+    let found: String = ran
         .stderr
         .lines()
         .filter(|line| line.contains("the whole folder"))
         .map(|line| format!("{line}\n"))
         .collect();
     // The size also depends on the rest of the fixture.
-    let size = told.split(['(', ')']).nth(1).expect("a size").to_string();
-    assert!(size.ends_with(" MB"), "{told}");
-    let told = told.replace(&size, "<size>");
-    compare("large-folder", &env.normalise(&told));
+    let size = found.split(['(', ')']).nth(1).expect("a size").to_string();
+    assert!(size.ends_with(" MB"), "{found}");
+    let found = found.replace(&size, "<size>");
+    compare("large-folder", &env.normalise(&found));
 }
 
 #[test]
@@ -399,9 +399,9 @@ fn configuration_without_flake_gets_a_hint() {
         .run(&["enable", "hello", "--progress", "off"])
         .ends_with(5);
     let name = unix::unistd::gethostname().expect("a name");
-    let told = ran.text().replace(
+    let found = ran.text().replace(
         &format!("nixosConfigurations.{}", name.to_string_lossy()),
         "nixosConfigurations.<this>",
     );
-    compare("configuration-without-a-flake", &told);
+    compare("configuration-without-a-flake", &found);
 }

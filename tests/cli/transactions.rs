@@ -218,7 +218,7 @@ fn earlier_states_can_be_restored() {
         detailed.stdout
     );
     let history = env.json(&["history"]);
-    let told: Vec<_> = history["transactions"]
+    let found: Vec<_> = history["transactions"]
         .as_array()
         .expect("a list")
         .iter()
@@ -231,11 +231,11 @@ fn earlier_states_can_be_restored() {
         })
         .collect();
     assert_eq!(
-        told[3],
+        found[3],
         (Some(4), json!("returned"), json!(false)),
         "{history}"
     );
-    assert_eq!(told.len(), 6, "{history}");
+    assert_eq!(found.len(), 6, "{history}");
 }
 
 #[test]
@@ -283,9 +283,9 @@ fn dry_run_reports_needs_of_a_built_system() {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
     env.quiet(&["enable", "init-interface"]).ends_with(9);
-    let told =
+    let found =
         |arguments: &[&str]| env.json(&[arguments, &["--dry-run"]].concat())["preflight"].clone();
-    let init = told(&["enable", "init-interface"]);
+    let init = found(&["enable", "init-interface"]);
     assert_eq!(init["built"], true, "{init:#}");
     assert_eq!(
         init["objections"][0]["refusal"]["kind"], "reboot-needed",
@@ -297,7 +297,7 @@ fn dry_run_reports_needs_of_a_built_system() {
     std::fs::remove_file(&booted).expect("removed");
     std::os::unix::fs::symlink(env.running(), &booted).expect("booted");
     for back in [&["reset"][..], &["rollback"], &["disable", "kernel"]] {
-        let back = told(back);
+        let back = found(back);
         assert_eq!(back["built"], true, "{back:#}");
         let warning = back["warnings"][0].as_str().unwrap_or_default();
         assert!(
@@ -341,7 +341,7 @@ fn needed_reboot_is_reported() {
 
 /// Returns the output of a dry run and of a change with a module from a file. Then resets the
 /// change.
-fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
+fn outputs_of_dry_run_and_change(env: &TestEnv, what: &str, module: &str) -> String {
     std::fs::write(env.path("extra.nix"), module).expect("a module");
     let command = ["enable", "inline", "--module", "./extra.nix"];
     let dry = env.quiet(&[&command[..], &["--dry-run"]].concat()).ok();
@@ -384,9 +384,10 @@ fn every_part_that_needs_a_reboot_is_named() {
             "boot.kernelPackages = pkgs.linuxPackages_next;",
         ),
     ];
-    let told = parts
-        .map(|(what, text)| told_of(&env, what, &format!("{{ lib, pkgs, ... }}: {{ {text} }}\n")));
-    compare("reboot-needed-for-each", &told.join("\n"));
+    let found = parts.map(|(what, text)| {
+        outputs_of_dry_run_and_change(&env, what, &format!("{{ lib, pkgs, ... }}: {{ {text} }}\n"))
+    });
+    compare("reboot-needed-for-each", &found.join("\n"));
 }
 
 #[test]
@@ -408,8 +409,8 @@ fn missing_kernel_module_is_named() {
                 .into(),
         ),
     ];
-    let told = cases.map(|(what, module)| told_of(&env, what, &module));
-    compare("kernel-modules-lacking", &told.join("\n"));
+    let found = cases.map(|(what, module)| outputs_of_dry_run_and_change(&env, what, &module));
+    compare("kernel-modules-lacking", &found.join("\n"));
 }
 
 #[test]

@@ -283,10 +283,10 @@ impl Lab {
             .as_ref()
             .map_or(&Value::Null, |state| &state["pending"]);
         if !pending.is_null() {
-            let told = self.env.run(&["status", "--json"]).ok().json();
+            let found = self.env.run(&["status", "--json"]).ok().json();
             assert!(
-                !told["pending"].is_null(),
-                "{what}: status does not report the pending change: {told:#}"
+                !found["pending"].is_null(),
+                "{what}: status does not report the pending change: {found:#}"
             );
             let recovered = self.env.run(&["recover"]);
             assert_eq!(

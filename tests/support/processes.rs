@@ -79,7 +79,7 @@ impl Processes {
                 others.1.insert(name);
                 continue;
             }
-            let (command, environment) = told(&name);
+            let (command, environment) = command_and_environment(&name);
             if command.contains(&place) || environment.contains(&place) {
                 found.push((Pid::from_raw(pid), command));
             } else if !environment.is_empty() {
@@ -197,7 +197,7 @@ impl Processes {
 /// can take a while. The process would then look unrelated or ended, although an ending process
 /// still holds its files and locks. So this function waits until the process has an environment or
 /// has ended.
-fn told(name: &str) -> (String, String) {
+fn command_and_environment(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\0', " ")

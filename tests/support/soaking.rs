@@ -80,11 +80,11 @@ fn on_one_machine(
                     .entry(key)
                     .or_default() += 1;
             }),
-            Err(why) => tally.wrong.push(said(why.as_ref())),
+            Err(why) => tally.wrong.push(panic_message(why.as_ref())),
         }
         tally.done += 1;
         if tally.done == runs || tally.done.is_multiple_of(OFTEN) {
-            evidence.write(&tally.told(what));
+            evidence.write(&tally.summary(what));
         }
     }
 }
@@ -95,22 +95,22 @@ impl AttemptTally {
         self.begun
     }
 
-    fn told(&self, what: &str) -> Value {
-        let mut told = json!({
+    fn summary(&self, what: &str) -> Value {
+        let mut summary = json!({
             what: self.done,
             "attempts": self.begun,
             "inconsistent": self.wrong.len(),
             "wrong": self.wrong,
         });
         for (table, counts) in &self.tables {
-            told[*table] = json!(counts);
+            summary[*table] = json!(counts);
         }
-        told
+        summary
     }
 }
 
 /// Returns the message of a panic.
-fn said(why: &(dyn Any + Send)) -> String {
+fn panic_message(why: &(dyn Any + Send)) -> String {
     let text = why.downcast_ref::<String>().cloned();
     text.unwrap_or_else(|| "a panic without a message".into())
 }

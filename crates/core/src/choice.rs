@@ -70,13 +70,13 @@ pub enum OnFailedUnits {
 pub enum Allow {
     /// Activate a system that was built for another host.
     WrongHost,
-    /// Continue although switch inhibitors would change.
+    /// Continue even if switch inhibitors would change.
     Inhibitors,
     /// Skip all of NixOS's own pre-switch checks.
     PreSwitchChecks,
     /// Continue without enough free space.
     Space,
-    /// Continue although the pinned source evaluates to a different base.
+    /// Continue even if the pinned source evaluates to a different base.
     BaseDiffers,
 }
 

@@ -173,8 +173,8 @@ impl LocalReference {
             .then(|| real.parent().map(Path::to_path_buf))?
     }
 
-    /// Returns the nearest parent with a flake, if the folder itself has no flake. Like Nix, does
-    /// not search outside a git tree.
+    /// Returns the nearest parent with a flake, if the folder itself has no flake. Like Nix,
+    /// stops at the root of a git tree.
     fn parent_with_flake(&self) -> Option<PathBuf> {
         let named = self.query().any(|part| part.starts_with("dir="));
         if self.scheme == Scheme::Path || named || self.path.join(FLAKE).exists() {

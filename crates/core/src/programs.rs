@@ -57,7 +57,7 @@ pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }
 
-/// Fails if this program was started by another version of the other program. Succeeds if a user
+/// Fails if the other program started this one and their versions differ. Succeeds if a user
 /// started this program directly.
 pub fn check_caller() -> Result<(), Failed> {
     let name = std::env::args_os().next().unwrap_or_default();

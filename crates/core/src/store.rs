@@ -27,7 +27,7 @@ use daemon::Daemon;
 /// The folder of store paths, if the URL of the store does not name another folder.
 const STORE: &str = "/nix/store";
 
-/// The folder of the store's own files, if the URL does not name another folder.
+/// The state directory of the store, if the URL does not name another one.
 const STATE: &str = "/nix/var/nix";
 
 /// The length of the hash in a store path.
@@ -53,7 +53,7 @@ pub struct LocalStore {
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Protection {
-    /// Set if this process may write the store's own files. Either the lock prevents a new
+    /// Set if this process may write the state directory of the store. Either the lock prevents a new
     /// collection, or the running collector has accepted the paths.
     _lock: Option<Lock>,
     /// The connection to the daemon. The daemon protects the paths while the connection is open.
@@ -133,7 +133,7 @@ impl LocalStore {
         }
     }
 
-    /// Returns whether this process may write the store's own files. Root may always write them. In
+    /// Returns whether this process may write the state directory of the store. Root may always write them. In
     /// tests, the owner of the store may write them too.
     fn is_ours(&self) -> bool {
         access(&self.state.join("gcroots"), AccessFlags::W_OK).is_ok()

@@ -39,7 +39,7 @@ fn built_long_ago(test: &str) -> Option<TestHost> {
 }
 
 /// Compares a text with a golden file, without the parts that vary between runs.
-fn told(host: &TestHost, name: &str, text: &str) {
+fn compare_stable_lines(host: &TestHost, name: &str, text: &str) {
     let lines = text.lines().filter(|line| !line.contains("flake.lock has"));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     compare(name, &host.env.normalise(&text));
@@ -54,7 +54,7 @@ fn changed_base_is_refused_and_names_the_input() {
     let refused = host.quiet(&["enable", "hello"]).ends_with(5);
     let input = "input site: flake.lock has ";
     assert!(refused.stderr.contains(input), "{}", refused.stderr);
-    told(&host, "base-differs", &refused.text());
+    compare_stable_lines(&host, "base-differs", &refused.text());
     assert_eq!(host.env.running(), base);
     assert!(!host.env.root("run/runtime-modules/state.json").exists());
     let dry = host.env.json(&["enable", "hello", "--dry-run"]);
@@ -158,7 +158,7 @@ fn first_pin_that_moves_the_base_is_refused() {
     };
     let base = host.env.running();
     let refused = host.quiet(&["enable", "hello"]).ends_with(5);
-    told(&host, "base-differs-first-pin", &refused.text());
+    compare_stable_lines(&host, "base-differs-first-pin", &refused.text());
     assert_eq!(host.env.running(), base);
     host.quiet(&["enable", "hello", "--dry-run"])
         .ok()

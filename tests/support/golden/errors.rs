@@ -84,7 +84,8 @@ fn format(sections: &BTreeMap<String, String>) -> String {
     sections.join("\n")
 }
 
-/// With `UPDATE_GOLDEN=1`, moves each golden file that belongs into the table.
+/// Checks that `errors.txt` is sorted and contains each golden file that is a single error.
+/// `UPDATE_GOLDEN=1` moves such files into it.
 #[test]
 fn single_errors_are_in_the_sorted_table() {
     let mut outside = Vec::new();

@@ -51,10 +51,10 @@ choices!(OnFailedUnits {
 
 choices!(Allow {
     WrongHost => Allow::WrongHost.name(), "Activate a system built for another host";
-    Inhibitors => Allow::Inhibitors.name(), "Continue although switch inhibitors would change";
+    Inhibitors => Allow::Inhibitors.name(), "Continue even if switch inhibitors would change";
     PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
     Space => Allow::Space.name(), "Continue without enough free space";
-    BaseDiffers => Allow::BaseDiffers.name(), "Continue although the pinned source evaluates to a different base";
+    BaseDiffers => Allow::BaseDiffers.name(), "Continue even if the pinned source evaluates to a different base";
 });
 
 choices!(SchemaName {

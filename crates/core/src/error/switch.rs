@@ -11,19 +11,19 @@ messages! {
             text: "the switch program refused to switch, and changed nothing",
             means: "The switch program exited with status 1 before it began, for example because a pre-switch check \
                 failed.",
-            next: "Read the lines above and the log that the message names, then try again.",
+            next: "Read the output above the message and the log that the message names. Fix the cause, then try again.",
         }
         Exited { status: i32 } {
             kind: Refused,
             text: "the switch program exited with status {status} before it changed anything",
             means: "The switch program failed before it began. The running system is unchanged.",
-            next: "Read the lines above and the log that the message names, then try again.",
+            next: "Read the output above the message and the log that the message names. Fix the cause, then try again.",
         }
         NotStarted {
             kind: Refused,
             text: "the switch program could not start, or was killed before it changed anything",
             means: "The running system is unchanged.",
-            next: "Read the lines above and the log that the message names, then try again.",
+            next: "Read the output above the message and the log that the message names. Fix the cause, then try again.",
         }
         LockHeld {
             kind: Refused,

@@ -87,7 +87,7 @@ messages! {
             text: "cannot roll back the unconfirmed change: {reason}",
             hint: "wait for the next automatic attempt, or run `runtime-module rollback` to see the cause",
             means: "The switch program of the previous system refused to switch, so the change is still active.",
-            next: "The program retries automatically. Run `runtime-module rollback` to see the cause.",
+            next: "The program retries automatically. To retry now and see the cause, run `runtime-module rollback`.",
         }
         RollbackNotSaved {
             kind: Refused,
@@ -159,7 +159,7 @@ messages! {
             text: "{purpose}: {reason}; the previous system is active again",
             means: "The switch failed, or the change made units fail, so the program activated the previous system \
                 again.",
-            next: "Read the lines above, which name the script or unit. Run `journalctl -u UNIT` to see the log of a \
+            next: "Read the output above the message, which names the script or unit. Run `journalctl -u UNIT` to see the log of a \
                 unit. To keep the new system despite failed units, use `--on-failed-units keep`.",
         }
         ActiveWithFailedUnits { purpose: String, reason: String } {
@@ -172,7 +172,7 @@ messages! {
             kind: Stranded,
             text: "{purpose}: {reason}, and rolling back to the previous system failed too",
             means: "The switch failed, and the previous system could not be activated again either.",
-            next: "Read the lines above, which name the script or unit that failed. Then run `runtime-module recover`.",
+            next: "Read the output above the message, which names the script or unit that failed. Then run `runtime-module recover`.",
         }
         StillBetweenSystems { purpose: String, reason: String } {
             kind: Stranded,

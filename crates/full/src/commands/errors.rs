@@ -60,7 +60,7 @@ fn page() -> String {
     );
     section(
         &mut page,
-        "Frequent reasons for failed builds",
+        "Common causes of build failures",
         known_failures(),
     );
     page

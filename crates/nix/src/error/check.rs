@@ -9,7 +9,7 @@ messages! {
             kind: Usage,
             text: "cannot use --changed-since {revision}: {flake} is not a git repository",
             hint: "specify a git repository: --flake git+file:///…",
-            means: "Only git records which files changed since a commit.",
+            means: "`--changed-since` compares the flake with a git commit, so the flake must be in a git repository.",
             next: "Specify a flake in a git repository, or omit `--changed-since` to check all modules.",
         }
         NotARevision { revision: String } {

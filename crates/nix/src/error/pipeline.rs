@@ -70,7 +70,7 @@ messages! {
             kind: Refused,
             text: "cannot activate a system in the store at {folder}: its paths refer to the store of this machine",
             hint: "use --dry-run, or omit --store to use the store of this machine",
-            means: "The files of this store are not in the folder that its store paths name.",
+            means: "The paths of this store do not name the folder in which its files are, so a system in this store cannot run here.",
             next: "Use `--dry-run`, or omit `--store` to use the store of this machine.",
         }
         SourcesElsewhere { purpose: Purpose, store: String } {

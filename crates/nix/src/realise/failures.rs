@@ -34,11 +34,11 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["seconds of silence"],
-        "use --option max-silent-time 0 to remove the limit on silence",
+        "use --option max-silent-time 0 to disable the timeout for builds that print nothing",
     ),
     (
         &["timed out after", "timed out"],
-        "use --option timeout 0 to remove the time limit",
+        "use --option timeout 0 to disable the timeout",
     ),
     (
         &[

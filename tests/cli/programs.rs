@@ -163,7 +163,7 @@ fn programs_of_different_versions_refuse_each_other() {
     let failed = env.start_running(command).end();
     assert_eq!(failed.code, 1, "{failed:?}");
     assert!(
-        failed.stderr.contains("their versions are 9.9.9 and"),
+        failed.stderr.contains("their versions differ (9.9.9 and"),
         "{failed:?}"
     );
     assert!(env.active().is_empty());

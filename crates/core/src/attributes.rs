@@ -2,7 +2,7 @@
 
 use crate::error::{ArgumentError, Failed};
 
-/// Splits a path into its names. An empty string contains no names.
+/// Splits an attribute path into its names. An empty string contains no names.
 pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     let path = text.to_string();
     let mut names = Vec::new();
@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     Ok(names)
 }
 
-/// Formats a path in Nix syntax.
+/// Formats an attribute path in Nix syntax.
 pub fn written(names: &[String]) -> String {
     let plain = |name: &str| {
         name.chars()

@@ -45,8 +45,8 @@ pub struct Baked {
     #[serde(default, deserialize_with = "confirmation")]
     #[schemars(with = "Option<String>", regex(pattern = duration::SYNTAX))]
     pub confirm: Option<Duration>,
-    /// The time during which a change watches services that count as started at once, such as `3s`;
-    /// `0` disables the watch.
+    /// The time, such as `3s`, during which a change watches services that systemd considers
+    /// started as soon as their process runs; `0` disables the watch.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     #[schemars(with = "String", regex(pattern = duration::SYNTAX), extend("default" = "3s"))]
     pub settle: Duration,
@@ -125,8 +125,8 @@ pub struct BakedModule {
     pub description: Option<String>,
     /// The module's file, relative to the source; null if it is not a single file of the source.
     pub file: Option<String>,
-    /// Whether the module is declared in the host's option or in the flake's output
-    /// `runtimeModules`.
+    /// Whether the module is declared in the host's option `services.runtimeModules.modules` or in
+    /// the flake's output `runtimeModules`.
     pub origin: Origin,
     /// The files that declare the module; those in the source are relative to it.
     #[serde(default)]
@@ -185,7 +185,7 @@ impl Baked {
 
     /// Returns whether the file was baked from the source of this pin, for the same host.
     pub fn is_of(&self, pin: &Pin) -> bool {
-        // Nix and this program may escape the same reference in different ways.
+        // Nix and this program may percent-encode the same reference differently.
         let same = |flake: &BakedFlake| percent::decode(&flake.url) == percent::decode(&pin.locked);
         self.host == pin.host && self.flake.as_ref().is_some_and(same)
     }

@@ -29,7 +29,7 @@ pub fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Returns whether the text matches `[0-9]{1,WHOLE}(\.[0-9]{1,FRACTION})?`.
+/// Returns whether the string matches `[0-9]{1,WHOLE}(\.[0-9]{1,FRACTION})?`.
 fn is_decimal(text: &str, whole: usize, fraction: usize) -> bool {
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -40,7 +40,8 @@ fn is_decimal(text: &str, whole: usize, fraction: usize) -> bool {
     }
 }
 
-/// Returns the number of parts, each a number and a unit; `None` if the text has anything else.
+/// Returns the number of parts, each of which is a number with a unit. Returns `None` if the string
+/// contains anything else.
 fn parts(text: &str) -> Option<usize> {
     let (mut rest, mut count) = (text, 0);
     while !rest.is_empty() {

@@ -31,7 +31,7 @@ pub use store::StoreError;
 pub use switch::SwitchError;
 pub use transaction::TransactionError;
 
-/// Converts any error to a [`Failed`]. If the error does not contain one, its kind is `Internal`.
+/// Converts any error to a [`Failed`]. An error that does not contain one gets the kind `Internal`.
 pub fn describe(error: &anyhow::Error) -> Failed {
     let message = neutral(&format!("{error:#}"));
     match error.downcast_ref::<Failed>() {
@@ -65,7 +65,7 @@ pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     .flatten()
 }
 
-/// Texts that identify an error, and the hint for this error.
+/// Substrings that identify an error message, and the hint for that error.
 pub type KnownError = (&'static [&'static str], &'static str);
 
 /// Returns the hint for an error message, if the table contains one.
@@ -83,12 +83,12 @@ pub fn more_lines(count: usize) -> String {
     }
 }
 
-/// Joins a text into one line, with a single space between words.
+/// Joins all words of a string into one line, separated by single spaces.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes the control characters of untrusted text visible, except for tabs. Without this, a name, a
+/// Makes the control characters of untrusted text visible, except for tabs. Otherwise, a name, a
 /// message or a log line could move the cursor, set the window title or ring the bell.
 pub fn neutral(text: &str) -> String {
     text.chars()

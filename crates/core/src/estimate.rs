@@ -1,5 +1,5 @@
-//! Records the course of the last evaluation of a host, so that the next evaluation can show a
-//! realistic progress bar.
+//! Records the progress curve of the last evaluation of a host, so that the next evaluation can
+//! show a realistic progress bar.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::locations::Locations;
 /// The number of intervals into which an evaluation is divided.
 const POINTS: usize = 50;
 
-/// The course of an evaluation: the number of evaluated files, the total time, and the share of
-/// this time that had passed after each fiftieth of the files.
+/// The progress curve of an evaluation: the number of evaluated files, the total time, and the
+/// share of this time that had passed after each fiftieth of the files.
 ///
 /// A NixOS evaluation reads nine tenths of its files in the first half of the time, so the number
-/// of files alone is a bad measure of progress. The course of the last run maps this number to a
+/// of files alone is a poor measure of progress. The curve of the last run maps this number to a
 /// share of the time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {

@@ -255,7 +255,8 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the faults of this kind that must happen now, in their order in the variable.
+/// Returns the faults of this kind that must happen now, in the order in which the variable lists
+/// them.
 fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
         return Vec::new();

@@ -1,7 +1,8 @@
 //! Creates a lock file from the inputs with which a system was built.
 //!
-//! Takes the graph of inputs that the NixOS module baked in. Returns the text of a lock file that
-//! gives each flake the same inputs as in the original build. Does not read files or the store.
+//! Takes the graph of inputs that the NixOS module baked in. Returns the content of a lock file
+//! that gives each flake the same inputs as in the original build. Does not read files or the
+//! store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -76,7 +77,7 @@ impl<'a> Graph<'a> {
     fn new(pin: &'a Pin) -> Result<Self> {
         let nodes = pin.graph.as_slice();
         if nodes.len() > MOST {
-            bail!("there are more than {MOST} inputs");
+            bail!("the graph has more than {MOST} inputs");
         }
         let (store, _) = pin.source.rsplit_once('/').unwrap_or_default();
         let own = match directory(&pin.locked) {
@@ -103,7 +104,7 @@ impl<'a> Graph<'a> {
             let mut entry = Map::new();
             if *index > 0 {
                 let (locked, parent) = self.locked(*index, reached)?;
-                // Nothing is locked again, so the original reference does not matter.
+                // Nix does not lock the inputs again, so the original reference does not matter.
                 entry.insert("original".into(), locked.clone());
                 entry.insert("locked".into(), locked);
                 if let Some(parent) = parent {
@@ -157,7 +158,7 @@ impl<'a> Graph<'a> {
             }
             if !self.nodes[index].flake {
                 bail!(
-                    "the input {} is part of another tree",
+                    "the input {} is inside the tree of another input",
                     reached.names.join("/")
                 );
             }
@@ -215,7 +216,7 @@ fn reach(nodes: &[InputNode]) -> Result<BTreeMap<usize, InputPath>> {
     while let Some(parent) = queue.pop_front() {
         for (name, child) in &nodes[parent].inputs {
             if *child >= nodes.len() {
-                bail!("there is no input number {child}");
+                bail!("the graph has no input with index {child}");
             }
             if !reached.contains_key(child) {
                 let mut names = reached[&parent].names.clone();

@@ -1,5 +1,5 @@
-//! JSON Schemas of the documents that the program prints and reads, from their types. Reads and
-//! writes no files.
+//! Generates JSON Schemas of the documents that the program prints and reads, from their Rust
+//! types. Does not read or write files.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};

@@ -17,11 +17,11 @@ const FLAKE: &str = "flake.nix";
 pub struct LocalReference {
     /// A `path:` reference, or a plain path, which may be in a git tree.
     scheme: Scheme,
-    /// The absolute path. `.` and `..` were removed lexically, as in Nix.
+    /// The absolute path. `.` and `..` were resolved lexically, as in Nix.
     pub path: PathBuf,
     /// The parameters after the `?`, split at `&`.
     query: Vec<String>,
-    /// The text after the `#`.
+    /// The part after the `#`.
     pub fragment: Option<String>,
 }
 
@@ -203,8 +203,8 @@ impl LocalReference {
     fn written(&self) -> Option<String> {
         let path = self.path.to_str()?;
         let path = match self.scheme {
-            // Nix treats these characters as the end of a plain path, and a plain path has no
-            // escapes.
+            // Nix treats these characters as the end of a plain path, and a plain path cannot be
+            // percent-encoded.
             Scheme::Plain if path.contains(['?', '#']) => return None,
             Scheme::Plain => path.to_string(),
             Scheme::Path => format!("path:{}", encode(path)),
@@ -257,7 +257,7 @@ fn is_url(reference: &str) -> bool {
     })
 }
 
-/// Removes `.` and `..` from a path lexically.
+/// Resolves `.` and `..` in a path lexically.
 fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

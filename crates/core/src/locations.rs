@@ -75,7 +75,8 @@ impl Locations {
         self.logs().join(format!("{transaction}.log"))
     }
 
-    /// Returns the path of the request of a transaction. It exists until the activator takes it.
+    /// Returns the path of the request file of a transaction. The file exists until the activator
+    /// takes the request.
     pub fn request(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.request"))
     }

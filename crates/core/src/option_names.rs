@@ -1,8 +1,8 @@
 //! Saves the option names of a configuration, so that shells can complete option paths.
 //!
 //! Each host has one file. In addition to the names, the file contains the source and the modules
-//! of the evaluation that wrote it. Completion ignores the file of another source. If only the
-//! modules have changed, the next evaluation of an override rewrites the file.
+//! of the evaluation that wrote it. Completion ignores a file that was written for a different
+//! source. If only the modules have changed, the next evaluation of an override rewrites the file.
 
 use std::borrow::Cow;
 use std::fs;

@@ -46,7 +46,7 @@ pub struct SourceOptions {
 }
 
 impl SourceOptions {
-    /// Returns whether the user named a source. The baked list of modules is not valid for this
+    /// Returns whether the user named a source. The baked list of modules is not valid for such a
     /// source.
     pub fn is_named(&self) -> bool {
         self.file.is_some()
@@ -100,14 +100,15 @@ pub struct ChangeOptions {
 }
 
 impl ChangeOptions {
-    /// Returns whether the evaluation may build. This is always true if the result is built too.
+    /// Returns whether the evaluation may build derivations. This is always true if the system is
+    /// built too.
     pub fn may_build_in_evaluation(&self) -> bool {
         self.stop_after >= StopAfter::Realise || self.allow_import_from_derivation
     }
 }
 
-/// The values of environment variables that are not options. A variable with an empty value counts
-/// as unset.
+/// The values of environment variables that do not set options. A variable with an empty value
+/// counts as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `XDG_CACHE_HOME`.

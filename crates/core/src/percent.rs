@@ -16,7 +16,7 @@ pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// Decodes percent escapes. Replaces bytes that are not UTF-8 with the replacement character.
+/// Percent-decodes a string. Replaces bytes that are not UTF-8 with the replacement character.
 pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

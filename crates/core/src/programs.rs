@@ -48,7 +48,7 @@ fn installed_program(own: &Path, folder: &str, name: &str) -> PathBuf {
     installed.unwrap_or_else(|| here.join(name))
 }
 
-/// The text before the version in `argv[0]`, if one program was started by the other.
+/// The prefix of the version in `argv[0]` if one program started the other.
 const CALLED_BY: &str = "runtime-module ";
 
 /// Returns the `argv[0]` with which to start the other program. This name contains our version, so

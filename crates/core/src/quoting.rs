@@ -1,6 +1,6 @@
 //! Quotes words of the shell commands in messages.
 
-/// Quotes a text as one shell word, if necessary.
+/// Quotes a string as one shell word, if necessary.
 pub fn for_shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,#".contains(c);
     match !text.is_empty() && text.chars().all(plain) && !text.starts_with('#') {

@@ -11,8 +11,8 @@ pub fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
     all.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// Returns the folder of `flake.nix` in a reference, without decoding it. If this path contains
-/// percent escapes, callers do not find the lock file in the folder. The key of a cached result is
+/// Returns the folder of `flake.nix` in a reference, without decoding it. If the path is
+/// percent-encoded, callers do not find the lock file in the folder. The key of a cached result is
 /// still correct, because the key also contains the reference itself.
 pub fn directory(reference: &str) -> &str {
     parameter(reference, "dir").unwrap_or_default()

@@ -103,7 +103,7 @@ fn first_comment(file: &Path) -> Option<String> {
     None
 }
 
-/// Returns names that are similar to `name`, the most similar first.
+/// Returns names that are similar to `name`, most similar first.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
     let mut close: Vec<(f64, &str)> = known
         .into_iter()

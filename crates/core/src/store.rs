@@ -24,10 +24,10 @@ use crate::percent;
 use collector::Lock;
 use daemon::Daemon;
 
-/// The folder of store paths, if the URL of the store does not name another folder.
+/// The default store directory, unless the store URL names a different one.
 const STORE: &str = "/nix/store";
 
-/// The state directory of the store, if the URL does not name another one.
+/// The default state directory, unless the store URL names a different one.
 const STATE: &str = "/nix/var/nix";
 
 /// The length of the hash in a store path.
@@ -144,7 +144,7 @@ impl LocalStore {
         if !self.is_ours() {
             let link = link
                 .to_str()
-                .context("cannot make a GC root: the path of the link is not UTF-8")?;
+                .context("cannot create a GC root: the path of the link is not valid UTF-8")?;
             return Daemon::connect(&self.socket)?.add_indirect_root(link);
         }
         let hash = Sha256::digest(link.as_os_str().as_bytes());
@@ -157,7 +157,7 @@ impl LocalStore {
         let folder = self.state.join("gcroots/auto");
         fs::create_dir_all(&folder)
             .and_then(|()| replace_link(&folder.join(format!("runtime-modules-{hash}")), link))
-            .with_context(|| format!("cannot make a GC root in {}", folder.display()))
+            .with_context(|| format!("cannot create a GC root in {}", folder.display()))
     }
 
     /// Protects paths from the garbage collector until the returned value is dropped, even if a

@@ -1,4 +1,4 @@
-//! The parts that several commands share: carrying out a change, and ending a transaction.
+//! The code that several commands share: carrying out a change, and ending a transaction.
 
 use anyhow::Result;
 

@@ -25,7 +25,7 @@ mod tests {
         let mut command = Command::new("env");
         command.env("OF_THE_CALLER", "1");
         let done = clean(&mut command, &Locations::new(root, root)).output();
-        let text = String::from_utf8(done.expect("env").stdout).expect("a text");
+        let text = String::from_utf8(done.expect("env").stdout).expect("valid UTF-8");
         text.lines().map(String::from).collect()
     }
 

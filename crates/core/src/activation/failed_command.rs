@@ -99,8 +99,8 @@ fn read_commands(text: &str) -> Option<FailedCommand> {
     first_cause(commands.iter().filter_map(|command| read_command(command)))
 }
 
-/// Parses the text of one command, such as `ExecStart={ path=/bin/false ; argv[]=/bin/false ;
-/// ignore_errors=no ; … ; code=exited ; status=1 }`.
+/// Parses one command in the output of `systemctl show`, such as `ExecStart={ path=/bin/false ;
+/// argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
 fn read_command(text: &str) -> Option<FailedCommand> {
     let (setting, value) = text.split_once("={ ")?;
     let (line, rest) = value.split_once(" ; ignore_errors=")?;

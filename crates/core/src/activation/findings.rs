@@ -45,7 +45,7 @@ impl Findings {
                 Some(name) => {
                     return Err(refusal
                         .clone()
-                        .hint(format!("use --allow {} to do it anyway", name.name())));
+                        .hint(format!("use --allow {} to override this check", name.name())));
                 }
                 None => return Err(refusal.clone()),
             }

@@ -23,7 +23,7 @@ pub(super) fn exits(id: &UnitId, since: u64) -> Option<String> {
     messages(id, PROCESS_EXIT, &["--output=json", "--lines=4"], since)
 }
 
-/// Returns the messages of a manager about a unit that have this message ID.
+/// Returns the messages with this message ID that a manager logged about a unit.
 fn messages(id: &UnitId, message: &str, options: &[&str], since: u64) -> Option<String> {
     let (unit, owner) = match id.manager {
         Manager::System => (format!("UNIT={}", id.name), None),

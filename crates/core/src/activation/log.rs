@@ -98,7 +98,7 @@ pub(super) struct Tail {
     rest: Vec<u8>,
 }
 
-/// The maximum length of an incomplete line in bytes. A longer one is returned in parts.
+/// The maximum length of an incomplete line in bytes. A longer line is split.
 const LONGEST: usize = 64 << 10;
 
 impl Tail {

@@ -60,7 +60,7 @@ pub use units::{UnitChanges, unit_changes};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The store that contains both systems; `None` for the machine's own store.
+    /// The store that contains the old and the new system; `None` for the machine's own store.
     pub store: Option<String>,
     /// The root directory of the machine.
     pub root: PathBuf,

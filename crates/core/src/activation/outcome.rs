@@ -33,7 +33,7 @@ pub(super) fn state_effect(outcome: Outcome) -> StateEffect {
     }
 }
 
-/// Returns the explanation of an outcome, or an empty text on success.
+/// Returns the explanation of an outcome, or an empty string on success.
 pub(super) fn explanation(outcome: Outcome, purpose: &str, reason: &str) -> String {
     match (outcome, error(outcome, purpose, reason)) {
         (_, Some(error)) => error.text(),

@@ -86,7 +86,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     findings.object(Some(Allow::Inhibitors), refusal);
 }
 
-/// Warns about parts that take effect only after a reboot.
+/// Warns about parts of the new system that take effect only after a reboot.
 fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
     let before = Profile::of(booted);
     let differ: Vec<&str> = to
@@ -153,8 +153,8 @@ pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
 /// The hint for a system that was deleted after the plan was made.
 pub const PLAN_AGAIN: &str = "run the command again to make a new plan";
 
-/// Refuses a toplevel that was deleted, with the hint `if_gone`. Also refuses one that lacks one of
-/// the files that every NixOS system has.
+/// Refuses a toplevel that was deleted, with the hint `if_gone`. Also refuses a toplevel that lacks
+/// a file that every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path, if_gone: &str) -> Result<(), Failed> {
     let (purpose, system) = (purpose.into(), toplevel.display().to_string());
     if !toplevel.exists() {

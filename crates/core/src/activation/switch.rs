@@ -62,7 +62,7 @@ pub(super) enum Verdict {
     UnitsFailed,
     /// The switch was refused before anything changed.
     Refused,
-    /// The switch failed or was interrupted. The machine may be between the two systems.
+    /// The switch failed or was interrupted. The machine may be only partly switched.
     Failed,
     /// An external switch activated a third system in the meantime. This program must not undo that
     /// switch.
@@ -86,9 +86,9 @@ pub(super) struct SwitchProgram<'a> {
 }
 
 impl<'a> SwitchProgram<'a> {
-    /// Prepares the switch program of `toplevel`, which must be a path on disk without links. The
-    /// output goes to the log file instead of a pipe, so that the switch continues if the reader
-    /// dies.
+    /// Prepares the switch program of `toplevel`, which must be a path on disk without symbolic
+    /// links. The output goes to the log file instead of a pipe, so that the switch continues if
+    /// the reader dies.
     pub(super) fn prepare(
         toplevel: &Path,
         checks: Checks,
@@ -183,7 +183,7 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     waits && child.wait().is_ok()
 }
 
-/// The texts that precede unit names in the output of the switch program.
+/// The strings that precede unit names in the output of the switch program.
 const TOUCHES: [&str; 5] = [
     "stopping the following units: ",
     "reloading the following units: ",

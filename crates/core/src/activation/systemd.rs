@@ -24,7 +24,7 @@ pub(super) fn runs(locations: &Locations) -> bool {
 /// The interval at which to check whether the boot has finished.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Waits until the boot has started all its units, but at most for `patience`. Without this wait, a
+/// Waits until the boot has started all its units, but at most for `limit`. Without this wait, a
 /// unit that fails during boot would look like a failure of the switch. Returns false if the boot
 /// has not finished. Without systemd, returns true immediately.
 ///
@@ -41,7 +41,7 @@ pub fn wait_for_boot(locations: &Locations, limit: Duration, go_on: impl Fn() ->
 }
 
 /// Waits while systemd reports that the boot is in progress. Also waits if systemd does not answer,
-/// because it is then probably still busy.
+/// because systemd is then probably still busy.
 fn wait_while_booting(
     limit: Duration,
     glance: Duration,
@@ -98,8 +98,8 @@ fn answer(program: &str, arguments: &[&str]) -> Result<SystemdOutput, String> {
     answer_to(program, arguments, |_| {})
 }
 
-/// Runs a systemd program after `prepare` has selected one of several managers. Returns the
-/// program's stdout on success, or else the first line of its stderr.
+/// Runs a systemd program after `prepare` has configured the command, for example to talk to a
+/// user's manager. Returns the program's stdout on success, or else the first line of its stderr.
 pub(super) fn ask_as(
     program: &str,
     arguments: &[&str],
@@ -193,7 +193,7 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Returns whether a text from a log can be a unit name. Rejects options, patterns and paths.
+/// Returns whether a string from a log can be a unit name. Rejects options, patterns and paths.
 pub(super) fn is_name(unit: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     !unit.starts_with('-') && unit.contains('.') && unit.len() < 256 && unit.chars().all(plain)

@@ -1,5 +1,5 @@
-//! Starts the activator in a transient systemd unit. If there is no systemd, or systemd does not
-//! start the unit, starts the activator in its own session.
+//! Starts the activator in a transient systemd unit. If systemd is not running or does not start
+//! the unit, starts the activator in its own session.
 //!
 //! In both cases, the activator survives the client, its terminal, its connection and the elevation
 //! program.
@@ -92,8 +92,8 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     systemd::ask("systemd-run", &all).map(drop)
 }
 
-/// Runs our own executable without our open files, with the log as its stderr. The new process then
-/// starts its own session.
+/// Runs our own executable with the log as its stderr, without inheriting our open files. The new
+/// process then starts its own session.
 pub(super) fn in_session(
     arguments: &[&str],
     transaction: &str,

@@ -32,10 +32,10 @@ pub(super) const PROPERTIES: &[&str] = &[
     "PartOf",
 ];
 
-/// The properties that list the units that start a unit as their dependency.
+/// The properties of a unit that list the units whose start also starts it.
 const STARTED_BY: [&str; 4] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"];
 
-/// The properties that list the units whose restart also restarts a unit.
+/// The properties of a unit that list the units whose restart also restarts it.
 const RESTARTED_WITH: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) struct UnitState {
     pub(super) elapses_at: Option<u64>,
     pub(super) fragment: String,
     pub(super) triggered_by: Vec<String>,
-    /// The units that start this unit as their dependency.
+    /// The units whose start also starts this unit.
     pub(super) started_by: Vec<String>,
     /// The units whose restart also restarts this unit.
     pub(super) restarted_with: Vec<String>,

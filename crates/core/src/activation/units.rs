@@ -120,8 +120,8 @@ impl UnitComparison<'_> {
     fn changed(&mut self, name: &str, base: &str, unit: &Unit) {
         let kind = name.rsplit('.').next().unwrap_or_default();
         let list = match kind {
-            // The Perl program also leaves path units alone. Its replacement is intended to do so,
-            // but restarts them.
+            // The Perl program also leaves path units alone. `switch-to-configuration-ng` is
+            // intended to do so too, but restarts them.
             "slice" | "socket" => return,
             "mount" if name == "-.mount" || name == "nix.mount" => &mut self.changes.reload,
             "mount" => &mut self.changes.restart,

@@ -54,7 +54,7 @@ pub(super) struct Switching<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verification {
     pub(super) verdict: Verdict,
-    /// The reason for the verdict, if the switch was not successful, in human-readable form.
+    /// The human-readable reason for the verdict, if the switch was not successful.
     pub(super) why: String,
     /// Units that failed because of the switch.
     pub(super) failed: BTreeMap<UnitId, UnhealthyUnit>,

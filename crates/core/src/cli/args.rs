@@ -58,7 +58,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Print the time of each phase, counters and memory
+    /// Print phase times, evaluation counters and memory use
     #[arg(long, global = true)]
     pub timings: bool,
 
@@ -219,7 +219,7 @@ pub enum CommandArgs {
     /// Print a JSON Schema
     #[command(name = "__schema", hide = true)]
     Schema {
-        /// Kind of documents
+        /// Kind of document
         name: SchemaName,
     },
 }
@@ -347,7 +347,7 @@ pub enum OverridesArgs {
 /// Options of commands that change the system.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ChangeArgs {
-    /// Show what would be done: evaluate, but build and change nothing
+    /// Show what would change: evaluate, but do not build or activate
     #[arg(long)]
     pub dry_run: bool,
     /// Activate even if nothing has changed

@@ -139,7 +139,7 @@ pub(super) fn paths() -> ArgValueCompleter {
     ArgValueCompleter::new(PathCompleter::any())
 }
 
-/// Completes the name of an input, and then the flake that replaces this input.
+/// Completes the name of an input, and then the reference of the flake that replaces it.
 pub(super) fn inputs() -> ArgValueCompleter {
     ArgValueCompleter::new(Inputs)
 }

@@ -37,7 +37,7 @@ pub fn read() -> Environment {
     }
 }
 
-/// Returns whether the locale uses UTF-8. The order of the variables is the one that POSIX defines.
+/// Returns whether the locale uses UTF-8. Checks the variables in the order that POSIX defines.
 fn is_utf8(variable: &impl Fn(&'static str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()

@@ -53,7 +53,7 @@ messages! {
         }
         EmptyNameInPath { path: String } {
             kind: Usage,
-            text: "cannot parse the path {path}: the path contains an empty name",
+            text: "cannot parse the attribute path {path}: the path contains an empty name",
             hint: "separate names with dots, and quote a name that contains a dot: \
                 'systemd.units.\"sshd.service\".text'",
             means: "An attribute path begins with a dot, or has two dots in a row.",
@@ -62,7 +62,7 @@ messages! {
         }
         DotAtEndOfPath { path: String } {
             kind: Usage,
-            text: "cannot parse the path {path}: the path ends with a dot",
+            text: "cannot parse the attribute path {path}: the path ends with a dot",
             hint: "separate names with dots, and quote a name that contains a dot: \
                 'systemd.units.\"sshd.service\".text'",
             means: "A name must follow each dot in an attribute path.",
@@ -71,7 +71,7 @@ messages! {
         }
         UnclosedQuoteInPath { path: String } {
             kind: Usage,
-            text: "cannot parse the path {path}: a quoted name has no closing quote",
+            text: "cannot parse the attribute path {path}: a quoted name has no closing quote",
             hint: "separate names with dots, and quote a name that contains a dot: \
                 'systemd.units.\"sshd.service\".text'",
             means: "The path contains an odd number of quotes. The shell removes quotes that are not quoted \
@@ -80,10 +80,10 @@ messages! {
         }
         NoDotAfterQuoteInPath { path: String } {
             kind: Usage,
-            text: "cannot parse the path {path}: a quoted name is not followed by a dot",
+            text: "cannot parse the attribute path {path}: a quoted name is not followed by a dot",
             hint: "separate names with dots, and quote a name that contains a dot: \
                 'systemd.units.\"sshd.service\".text'",
-            means: "Other text directly follows a quoted name, as in `\"a\"b`.",
+            means: "A character other than a dot follows the closing quote of a name, as in `\"a\"b`.",
             next: "Quote the whole name, or put a dot between two names: `'systemd.units.\"sshd.service\".text'`.",
         }
         NoEarlierState {

@@ -116,7 +116,7 @@ pub struct Failed {
     pub details: Vec<String>,
     /// Hints for the next step.
     pub hints: Vec<String>,
-    /// Source positions, the nearest first. The caller knows which files belong to the user, and
+    /// Source positions, nearest first. The caller knows which files belong to the user, and
     /// selects one position. Not part of the JSON output.
     #[serde(skip)]
     pub places: Vec<Position>,

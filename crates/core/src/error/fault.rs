@@ -10,8 +10,9 @@ messages! {
             text: "cannot use RUNTIME_MODULE_FAULT={value}: the value does not describe a fault",
             hint: "use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; \
                 run `runtime-module __faults` to list the points",
-            means: "Tests use the variable to inject faults. Its value is not in the format that the hint shows.",
-            next: "Unset the variable, or run `runtime-module __faults` of a debug build to list the points.",
+            means: "Tests use this environment variable to inject faults. Its value does not have the format \
+                that the hint shows.",
+            next: "Unset the variable, or run `runtime-module __faults` from a debug build to list the points.",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::{Failed, Failure};
 
-/// An enum of error messages. Each variant has the parts of its message that vary as fields.
+/// An enum of error messages. Each variant has a field for each variable part of its message.
 pub trait Message: Sized {
     /// The rows of all variants, in order.
     const ROWS: &'static [MessageRow];
@@ -14,7 +14,7 @@ pub trait Message: Sized {
     /// Returns the error.
     fn failed(self) -> Failed;
 
-    /// Returns the text of the message, for use in another message.
+    /// Returns the message as a string, for use in another message.
     fn text(self) -> String {
         self.failed().message
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// Declares an enum of error messages. A variant gives, in this order:
+/// Declares an enum of error messages. Each variant specifies, in this order:
 ///
 /// - its fields in braces, if it has any;
 /// - `kind`: the [`Failure`];

@@ -94,8 +94,8 @@ messages! {
             kind: Usage,
             text: "cannot set {option}: the value contains _type{place}, which the module system would interpret",
             hint: "write the plain value without mkIf, mkForce, mkMerge or similar; use --priority or --merge instead",
-            means: "Values must be plain data. The result of `mkIf`, `mkForce`, `mkMerge` or a similar function is \
-                not.",
+            means: "Values must be plain data, unlike the results of `mkIf`, `mkForce`, `mkMerge` and similar \
+                functions.",
             next: "Write the plain value. Use `--priority` instead of `mkForce`, and `--merge` instead of `mkMerge`.",
         }
         ModuleInValue { option: String, place: String } {
@@ -222,8 +222,8 @@ messages! {
             text: "cannot reconstruct generation {number}: generation {missing} is missing from the history",
             hint: "choose a generation before {missing}, or one after a later rollback or reset; run `runtime-module \
                 overrides history` to list them",
-            means: "A generation is reconstructed from the changes since the last rollback or reset of the overrides. \
-                One of these changes was not recorded, or the history was moved.",
+            means: "A generation is reconstructed from the changes since the last rollback or reset of the \
+                overrides. One of these changes was not recorded, or the history file was moved.",
             next: "Choose a generation before the missing one, or one after a later rollback or reset. Run \
                 `runtime-module overrides history` to list them.",
         }

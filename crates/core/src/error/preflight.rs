@@ -11,7 +11,7 @@ messages! {
             text: "cannot {purpose}: another system was activated in the meantime: {system}",
             hint: "run `runtime-module status` to see which modules are active, then try again",
             means: "An external switch activated a system after the plan was made.",
-            next: "Run the command again, which makes a new plan.",
+            next: "Run the command again to make a new plan.",
         }
         StateReplaced { purpose: Purpose, planned: u64, current: u64 } {
             kind: Refused,
@@ -19,7 +19,7 @@ messages! {
                 the current state is {current}",
             hint: "run `runtime-module status` to see which modules are active, then try again",
             means: "Another run of runtime-module changed the system after the plan was made.",
-            next: "Run the command again, which makes a new plan.",
+            next: "Run the command again to make a new plan.",
         }
         WrongHost { purpose: Purpose, host: String, machine: String } {
             kind: Refused,

@@ -22,7 +22,7 @@ messages! {
         }
         NoFaults {
             kind: Refused,
-            text: "cannot list faults: a release build has no faults",
+            text: "cannot list fault points: release builds cannot inject faults",
             hint: "use a debug build",
             means: "Only debug builds can inject faults.",
             next: "Use a debug build.",
@@ -57,7 +57,8 @@ messages! {
         }
         OtherVersion { light: String, full: String } {
             kind: Internal,
-            text: "cannot use runtime-module with runtime-module-nix: their versions are {light} and {full}",
+            text: "cannot use runtime-module with runtime-module-nix: their versions differ ({light} and \
+                {full})",
             hint: "install both programs from the same package",
             means: "`runtime-module` starts `runtime-module-nix`, and both must be from the same release.",
             next: "Install both programs from the same package.",

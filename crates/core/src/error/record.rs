@@ -32,7 +32,7 @@ messages! {
             text: "cannot record generation {generation}: {path} already ends with generation {last}",
             hint: "move {path} aside; only the history of overrides is lost",
             means: "The history of overrides is newer than the state, because the state file was moved or deleted.",
-            next: "Move the history of overrides aside. The overrides themselves stay in force.",
+            next: "Move the history file aside. The overrides themselves stay in force.",
         }
         UnknownRecord { history: &'static str, path: String, place: String, reason: String } {
             kind: Refused,
@@ -82,9 +82,9 @@ messages! {
         DiskFailed { action: String } {
             kind: Refused,
             text: "{action}: the disk reported an I/O error",
-            hint: "run `dmesg` to see the messages of the kernel; the old state is intact",
+            hint: "run `dmesg` to see the kernel messages; the old state is intact",
             means: "The kernel could not write to the disk, which may be failing. The old state is intact.",
-            next: "Run `dmesg` to see the messages of the kernel, and check the disk.",
+            next: "Run `dmesg` to see the kernel messages, and check the disk.",
         }
     }
 }

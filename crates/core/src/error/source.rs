@@ -25,7 +25,7 @@ messages! {
             kind: Usage,
             text: "cannot use --attr {attribute}: the option needs --file",
             hint: "add --file, or use --host to select an entry of a flake's nixosConfigurations",
-            means: "`--attr` selects a system in the file of `--file`.",
+            means: "`--attr` selects a system in the file that `--file` names.",
             next: "Add `--file`. To select an entry of a flake's `nixosConfigurations`, use `--host`.",
         }
         HostOfFile { file: String } {
@@ -67,7 +67,8 @@ messages! {
             kind: Usage,
             text: "cannot use --file {file}: the absolute path is not valid UTF-8",
             hint: "use a symbolic link whose absolute path is valid UTF-8",
-            means: "The program records the absolute path, which includes the current directory, as text.",
+            means: "The program records the absolute path, which includes the current directory, as a UTF-8 \
+                string.",
             next: "Use a symbolic link whose absolute path is valid UTF-8.",
         }
         UnknownFlake {

@@ -12,14 +12,14 @@ messages! {
             text: "cannot {purpose}: {path} is needed to {task}, but is not in the store",
             hint: "try again; the garbage collector may have deleted the path in the meantime",
             means: "The path was probably deleted after the plan was made.",
-            next: "Run the command again, which makes a new plan.",
+            next: "Run the command again to make a new plan.",
         }
         NotStorePath { purpose: Purpose, path: String } {
             kind: Refused,
             text: "cannot {purpose}: {path} is not a store path",
             hint: "run `runtime-module status` to see which system is running, then try again",
-            means: "The activator activates only systems in the store. The request, or a state file, contains another \
-                path.",
+            means: "The activator activates only systems in the store. The request or a state file contains a \
+                path that is not in the store.",
             next: "Run `runtime-module status` to see which system is running, then try again.",
         }
         RootsElsewhere { store: String } {

@@ -48,8 +48,8 @@ messages! {
         Superseded { system: String } {
             kind: Refused,
             text: "an external switch activated {system} in the meantime, and that system stays active",
-            means: "Another program, such as nixos-rebuild, activated a third system during this change. The program \
-                does not undo an external switch.",
+            means: "Another program, such as nixos-rebuild, activated a third system during this change. \
+                runtime-module does not undo external switches.",
             next: "Run `runtime-module status` to see which system is running, then try again.",
         }
         InitChanged {

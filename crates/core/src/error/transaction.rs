@@ -33,7 +33,8 @@ messages! {
             text: "cannot {purpose}: {change} was interrupted: {step}",
             hint: "run `runtime-module recover` to activate the previous system again, \
                 or `runtime-module recover --finish` to finish the change",
-            means: "An earlier change was interrupted, and must be ended before another change can begin.",
+            means: "An earlier change was interrupted, and must be rolled back or finished before another \
+                change can begin.",
             next: "Run `runtime-module recover` to activate the previous system again, or `runtime-module recover \
                 --finish` to finish the change.",
         }
@@ -63,8 +64,7 @@ messages! {
             text: "cannot confirm: an external switch activated the previous system, \
                 so the change is no longer active",
             hint: "run `runtime-module rollback` to end the change",
-            means: "The system from before the change is running again, but the change is still recorded as \
-                unconfirmed.",
+            means: "The previous system is running again, but the change is still recorded as unconfirmed.",
             next: "Run `runtime-module rollback` to end the change, then enable the modules again if you want them.",
         }
         ConfirmationNotSaved { reason: String } {
@@ -107,7 +107,7 @@ messages! {
             kind: Refused,
             text: "cannot {purpose}: the activator exited before the request was sent; nothing was changed",
             hint: "try again; the activator, or the program that started it as root, was killed",
-            means: "The activator waits during evaluation and build, and was killed in this time.",
+            means: "The activator waits during evaluation and build, and was killed during that time.",
             next: "Try again.",
         }
         NotStarted { log: String } {

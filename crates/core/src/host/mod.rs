@@ -43,12 +43,12 @@ impl<'a> LocalHost<'a> {
         State::read(self.locations)
     }
 
-    /// Reads the history of transactions, the oldest first.
+    /// Reads the history of transactions, oldest first.
     pub fn history(self) -> Result<Vec<Entry>> {
         record::read_history(self.locations)
     }
 
-    /// Reads the history of option overrides, the oldest generation first.
+    /// Reads the history of option overrides, oldest generation first.
     pub fn generations(self) -> Result<Vec<Generation>> {
         record::read_overrides(self.locations)
     }
@@ -63,7 +63,7 @@ impl<'a> LocalHost<'a> {
         record::running(self.locations)
     }
 
-    /// Describes the process that holds the lock of changes; `None` if the lock is not held.
+    /// Describes the process that holds the lock for changes; `None` if the lock is not held.
     pub fn lock_holder(self) -> Option<String> {
         record::holder(self.locations)
     }

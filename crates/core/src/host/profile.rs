@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::facts::Facts;
 
-/// The facts about a system that the checks compare. A field with `None` is unknown.
+/// The facts about a system that the checks compare. A field is `None` if the fact is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// The host name.
@@ -16,7 +16,7 @@ pub struct Profile {
     pub inhibitors: Option<BTreeMap<String, String>>,
     /// The version of the interface between the system and init.
     pub init_interface: Option<String>,
-    /// The parts that take effect only at boot, by human-readable name.
+    /// The parts of the system that take effect only at boot, by human-readable name.
     pub boot: BTreeMap<&'static str, String>,
     /// The kernel modules that the system loads.
     pub kernel_modules: BTreeSet<String>,

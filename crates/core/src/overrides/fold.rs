@@ -31,8 +31,8 @@ pub(super) fn add(old: &mut Value, new: Value) {
     }
 }
 
-/// Returns the first value on a path that is not an attribute set, if the path continues below this
-/// value. Also returns the number of names before this value.
+/// Finds the value that blocks a path: the first value on the path that is not an attribute set
+/// although the path continues below it. Also returns the number of names before this value.
 pub(super) fn obstacle<'a>(mut value: &'a Value, path: &[String]) -> Option<(usize, &'a Value)> {
     for (depth, name) in path.iter().enumerate() {
         let Some(attributes) = value.as_object() else {

@@ -1,9 +1,9 @@
 //! The result of all edits: the definitions that can still have an effect.
 //!
-//! There is never another definition below the path of a replacing definition. The definition of
-//! the ancestor would win as a whole, so a later change below its path is written into its value or
-//! becomes a merge at its path. For this reason, the work for an edit and for an evaluation depends
-//! on the number of overridden options and merges, but not on the number of past generations.
+//! No definition is ever below the path of a replacing definition. The definition of the ancestor
+//! would win as a whole, so a later change below its path is written into its value or becomes a
+//! merge at its path. For this reason, the work for an edit and for an evaluation depends on the
+//! number of overridden options and merges, but not on the number of past generations.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

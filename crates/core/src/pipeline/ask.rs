@@ -39,8 +39,8 @@ pub fn ask(
     Err(ProgramError::AnsweredNo { purpose }.into())
 }
 
-/// Opens the terminal directly, because stdin may be redirected. This is also called before any
-/// work, so that `--ask` fails immediately if there is no terminal.
+/// Opens the terminal directly, because stdin may be redirected. The pipeline also calls this
+/// function before any work, so that `--ask` fails immediately if there is no terminal.
 #[expect(
     clippy::disallowed_methods,
     reason = "a terminal is opened for reading and writing"

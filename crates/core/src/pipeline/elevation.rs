@@ -71,7 +71,7 @@ pub fn settle(typed: Option<Duration>, baked: Option<&Baked>) -> u64 {
     whole_milliseconds(time.unwrap_or(SETTLE))
 }
 
-/// Returns `u64::MAX` if the number of milliseconds does not fit.
+/// Converts a duration to milliseconds. Returns `u64::MAX` if the number does not fit.
 pub fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -51,7 +51,7 @@ pub struct System {
     pub preflight: Option<Preflight>,
     /// The comparison of the base; `None` if there was nothing to compare.
     pub comparison: Option<BaseReport>,
-    /// The use of the cache; `None` if nothing had to be evaluated.
+    /// The report about the cache lookup; `None` if nothing had to be evaluated.
     pub cache: Option<CacheReport>,
     pub store: Box<dyn SystemStore>,
 }

@@ -74,7 +74,7 @@ impl EarlierState {
         })
     }
 
-    /// Returns all states to which `rollback` can return, the latest first.
+    /// Returns all states to which `rollback` can return, latest first.
     pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
         let ran = history.iter().filter(|entry| entry.ran()).count();
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();

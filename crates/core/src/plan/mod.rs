@@ -86,7 +86,7 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// What a request will need, as far as this is clear before the plan.
+/// The needs of a request, as far as they are known before the plan is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// There is nothing to do, for this reason.

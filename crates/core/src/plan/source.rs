@@ -156,11 +156,11 @@ pub fn source_to_list(
 fn unknown(situation: &Situation) -> Failed {
     match &situation.plain {
         Some(file) => SourceError::UnknownFlake
-            .detail(format!("{file} exists, but has no flake.nix next to it"))
+            .detail(format!("{file} exists, but there is no flake.nix next to it"))
             .hint(format!("use --file {file} to evaluate the file impurely; set services.runtimeModules.file to make this permanent"))
             .hint(format!("to pin the configuration, create a flake.nix next to the file, define its output nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./{} ]; }}, and specify the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()), file_name(file))),
         None => SourceError::UnknownFlake
-            .hint("specify the flake with --flake and its host with --host; the program then pins it")
+            .hint("specify the flake with --flake and its host with --host; the program then pins the flake")
             .hint("or set services.runtimeModules.flake = self in the configuration, then switch to it with nixos-rebuild"),
     }
 }

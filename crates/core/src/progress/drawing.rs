@@ -1,4 +1,4 @@
-//! The thread that applies reports to the model, and lets a renderer draw it.
+//! The thread that applies reports to the model, and lets a renderer draw the model.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};

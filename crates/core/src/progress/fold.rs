@@ -56,8 +56,8 @@ fn fold_line(line: &str, columns: usize) -> String {
     for part in wrap(line, options) {
         let part = part.trim_start_matches(' ');
         let after = rest.trim_start_matches(' ');
-        // For a word that is too long for any line, textwrap starts a new line. Leave such a word
-        // where it was, so that its column and the word before it stay together.
+        // textwrap puts a word that is too long for any line on a new line. Leave such a word on
+        // its line instead, so that it stays in its column and next to the word before it.
         if rest.len() == line.len() || measure_text_width(part) > room {
             folded.push_str(&" ".repeat(rest.len() - after.len()));
         } else {

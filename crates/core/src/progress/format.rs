@@ -1,16 +1,16 @@
-//! Formats numbers, durations and names as human-readable text, and wraps texts for the terminal.
+//! Formats numbers, durations and names as human-readable text, and wraps text for the terminal.
 
 use std::time::Duration;
 
 use super::fold::fold;
 use crate::error::neutral;
 
-/// Wraps a text for stdout if stdout is a terminal.
+/// Wraps text for stdout if stdout is a terminal.
 pub fn for_stdout(text: &str) -> String {
     fold(text, columns(&console::Term::stdout()))
 }
 
-/// Wraps a text for stderr if stderr is a terminal.
+/// Wraps text for stderr if stderr is a terminal.
 pub fn for_stderr(text: &str) -> String {
     fold(text, columns(&console::Term::stderr()))
 }

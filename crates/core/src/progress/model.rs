@@ -11,7 +11,7 @@ use crate::estimate::Estimate;
 use crate::timings::Phase;
 use nix_types::{Activity, Event, ExpectedKind, Missing, Progress};
 
-/// A part of a daemon's message about a setting that it ignores (NixOS/nix,
+/// Words in a daemon's message about a setting that the daemon ignores (NixOS/nix,
 /// `src/libstore/daemon.cc`).
 const RESTRICTED: &str = "because it is a restricted setting";
 
@@ -83,18 +83,18 @@ pub struct Model {
     pub phase: Option<(Phase, Duration)>,
     /// The number of files evaluated so far.
     pub files: u64,
-    /// The course of the last evaluation.
+    /// The progress curve of the last evaluation.
     pub estimate: Option<Estimate>,
-    /// The running builds, by libnix's number for the activity.
+    /// The running builds, by libnix's activity ID.
     pub builds: BTreeMap<u64, Running>,
-    /// The running fetches, by libnix's number for the activity.
+    /// The running fetches, by libnix's activity ID.
     pub fetches: BTreeMap<u64, Running>,
     /// The numbers of finished and expected builds.
     pub built: Tally,
     /// The numbers of fetched and expected bytes.
     pub fetched: Tally,
     pub switch_line: String,
-    /// The running reads and fetches of sources, by libnix's number for the activity.
+    /// The running reads and fetches of sources, by libnix's activity ID.
     sources: BTreeMap<u64, SourceRead>,
     /// The progress of the running benchmark or check.
     pub round: Option<TaskProgress>,
@@ -147,13 +147,13 @@ impl Model {
         }
     }
 
-    /// Returns a description of the source that libnix is reading or fetching, if this takes long,
-    /// and its bytes so far. The bytes are 0 if they are unknown.
+    /// Returns a description of the source that libnix has been reading or fetching for a while,
+    /// and the number of bytes so far. The number is 0 if it is unknown.
     pub fn slow_source(&self, now: Duration) -> Option<(&str, u64)> {
         if !matches!(self.phase, Some((Phase::Lock | Phase::Evaluate, _))) {
             return None;
         }
-        // The newest one has the largest number.
+        // The newest source has the largest activity ID.
         let source = self.sources.values().next_back()?;
         let downloaded = self.transfers.values().map(|(done, _)| done).sum();
         source
@@ -161,7 +161,7 @@ impl Model {
             .then(|| (source.what(), source.bytes(downloaded)))
     }
 
-    /// Updates the bytes of sources. `read_by` returns how many bytes a process has read.
+    /// Updates the byte counts of the sources. `read_by` returns how many bytes a process has read.
     pub(super) fn count_sources(&mut self, read_by: impl Fn(u32) -> Option<u64>) {
         for source in self.sources.values_mut() {
             source.count(&read_by);
@@ -407,7 +407,7 @@ fn same_words(text: &str, warning: &str) -> bool {
     words(text).contains(&words(warning))
 }
 
-/// Makes an untrusted text safe to print: one line without control characters or colours.
+/// Makes untrusted text safe to print: one line without control characters or colours.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
     // If a line overwrites itself with `\r`, such as the progress of a download, keep only its last

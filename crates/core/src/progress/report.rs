@@ -18,7 +18,7 @@ pub(super) enum Report {
     Libnix(Event),
     /// The warnings of the configuration.
     Warnings(Vec<String>),
-    /// The course of the last evaluation, to estimate the progress of this one.
+    /// The progress curve of the last evaluation, to estimate the progress of this one.
     Estimate(Estimate),
     Missing(Missing),
     /// A line from the switch program.

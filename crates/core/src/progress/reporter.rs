@@ -153,7 +153,7 @@ impl Reporter {
         phases
     }
 
-    /// Returns the errors that libnix reported without raising them, the oldest first.
+    /// Returns the errors that libnix reported without raising them, oldest first.
     pub fn errors(&self) -> Vec<String> {
         lock(&self.shared.errors).clone()
     }

@@ -7,7 +7,8 @@ use nix_types::Activity;
 /// The time after which a read or fetch is shown. Most are shorter.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// The beginnings and ends of libnix's descriptions, and our verb (NixOS/nix, `src/libfetchers`).
+/// The prefixes and suffixes of libnix's descriptions, each pair with our verb (NixOS/nix,
+/// `src/libfetchers`).
 const DESCRIPTIONS: [(&str, &str, &str); 2] = [
     ("copying '", "' to the store", "reading"),
     ("unpacking '", "' into the Git cache", "fetching"),
@@ -19,11 +20,11 @@ pub(super) struct SourceRead {
     /// The verb and the source.
     what: String,
     since: Duration,
-    /// The process in which libnix works.
+    /// The ID of the process in which libnix works.
     process: u32,
-    /// The bytes that the process had read before.
+    /// The number of bytes that the process had read before this read or fetch.
     before: Option<u64>,
-    /// The bytes that the process has read since.
+    /// The number of bytes that the process has read since then.
     bytes: u64,
 }
 
@@ -40,8 +41,8 @@ impl SourceRead {
         }
     }
 
-    /// Creates a read or fetch that starts now. The upper half of libnix's number for an activity
-    /// is the number of its process (NixOS/nix, `src/libutil/logging.cc`).
+    /// Creates a read or fetch that starts now. The upper half of a libnix activity ID is the ID of
+    /// its process (NixOS/nix, `src/libutil/logging.cc`).
     pub(super) fn new(what: String, id: u64, now: Duration) -> Self {
         Self {
             what,
@@ -52,7 +53,7 @@ impl SourceRead {
         }
     }
 
-    /// Updates the bytes. `read_by` returns how many bytes a process has read.
+    /// Updates the byte count. `read_by` returns how many bytes a process has read.
     pub(super) fn count(&mut self, read_by: impl Fn(u32) -> Option<u64>) {
         if let Some(now) = read_by(self.process) {
             let before = *self.before.get_or_insert(now);
@@ -68,8 +69,8 @@ impl SourceRead {
         &self.what
     }
 
-    /// Returns the bytes so far, or 0 if they are unknown, for example because a daemon reads the
-    /// source. If there are downloads, returns their bytes.
+    /// Returns the number of bytes so far, or 0 if it is unknown, for example because a daemon
+    /// reads the source. If there are downloads, returns the number of downloaded bytes.
     pub(super) fn bytes(&self, downloaded: u64) -> u64 {
         match downloaded {
             0 => self.bytes,

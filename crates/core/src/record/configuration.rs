@@ -54,12 +54,12 @@ pub struct Pin {
     /// The replaced inputs as the user named them: names and references.
     #[serde(default, rename = "overrides", skip_serializing_if = "Vec::is_empty")]
     pub input_overrides: Vec<(String, String)>,
-    /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
-    /// lock is missing or outdated.
+    /// The inputs that are not in the tree's own lock file: the replaced inputs, or all inputs if
+    /// the lock file is missing or outdated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<PinnedInput>,
     /// The flake, followed by all inputs with which the running system was built. Empty if the
-    /// tree's own lock names the same inputs.
+    /// tree's own lock file names the same inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub graph: Vec<InputNode>,
     /// The comparison of a base with the result of this pin; absent before the first
@@ -194,8 +194,8 @@ impl Pin {
         })
     }
 
-    /// Returns the names of the inputs to replace in the lock at each evaluation of the pin, with
-    /// their references.
+    /// Returns the names of the inputs to replace in the lock file at each evaluation of the pin,
+    /// with their references.
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());
         self.inputs.iter().map(pair).collect()

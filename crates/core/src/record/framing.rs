@@ -22,7 +22,7 @@ pub(super) struct RecordFile {
 
 /// The intact records of a file, and the position at which they end.
 pub(super) struct Records<'a> {
-    /// The JSON of each record, the oldest first.
+    /// The JSON of each record, oldest first.
     pub json: Vec<&'a str>,
     /// The number of bytes up to the end of the last intact record.
     pub length: u64,

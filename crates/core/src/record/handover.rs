@@ -17,8 +17,8 @@ use crate::error::TransactionError;
 use crate::fault::Point;
 use crate::locations::Locations;
 
-/// Returns whether a text is a valid transaction name. The name becomes part of file paths and of a
-/// unit name.
+/// Returns whether a string is a valid transaction name. The name becomes part of file paths and of
+/// a unit name.
 pub fn is_transaction(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     !name.is_empty() && name.len() <= 64 && !name.starts_with('-') && name.chars().all(plain)

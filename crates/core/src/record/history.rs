@@ -21,7 +21,7 @@ pub struct Entry {
     pub revision: u64,
     /// The name of the transaction.
     pub transaction: String,
-    /// The name of the request that ended the transaction, if this was another request: a
+    /// The name of the request that ended the transaction, if it was a separate request: a
     /// confirmation, a recovery or an automatic rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
@@ -142,7 +142,7 @@ fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
     entries.iter().enumerate().map(stays).collect()
 }
 
-/// Reads all records, the oldest first.
+/// Reads all records, oldest first.
 pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
     let file = file(locations);
     let text = file.text()?;
@@ -162,8 +162,8 @@ const REACHABLE: usize = 10;
 /// The maximum age of past states and of logs, in seconds.
 pub const AGE: u64 = 14 * 24 * 3600;
 
-/// Returns the states to which `rollback` can return at the time `now`, the latest first. Their
-/// number and age are limited.
+/// Returns the states to which `rollback` can return at the time `now`, latest first. Their number
+/// and age are limited.
 pub fn reachable(history: &[Entry], now: u64) -> impl Iterator<Item = &Entry> {
     let old = now.saturating_sub(AGE);
     let ran = history.iter().rev().filter(|entry| entry.ran());

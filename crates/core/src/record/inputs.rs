@@ -57,7 +57,7 @@ pub enum BaseStatus {
     NeverCompared,
     /// The pin evaluates to the base.
     Same,
-    /// The pin evaluates to another system.
+    /// The pin evaluates to a different system.
     Differs,
 }
 

@@ -16,7 +16,7 @@ use crate::fault::Point;
 pub const SCHEMA: u64 = 1;
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
-/// is damaged or has another schema, the error has the hint `remedy`.
+/// is damaged or has a different schema version, the error has the hint `remedy`.
 pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,

@@ -208,7 +208,7 @@ fn process_locking(path: &Path) -> Option<u32> {
 const READS: u32 = 8;
 
 /// Reads the kernel's list of locks. The kernel returns the list page by page (Linux,
-/// `fs/seq_file.c`), so also returns whether the list arrived in one part.
+/// `fs/seq_file.c`), so this function also returns whether the list arrived in one part.
 fn kernels_locks() -> io::Result<(String, bool)> {
     let mut file = File::open("/proc/locks")?;
     let mut list = Vec::new();

@@ -48,7 +48,7 @@ pub fn last(locations: &Locations) -> Result<Option<Generation>> {
     Ok(end(locations)?.last)
 }
 
-/// Reads all generations, the oldest first.
+/// Reads all generations, oldest first.
 pub fn read(locations: &Locations) -> Result<Vec<Generation>> {
     let file = file(locations);
     let text = file.text()?;

@@ -87,7 +87,8 @@ pub struct Pending {
     /// The new generation of option overrides, if the transaction makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
-    /// The URL of the store of both systems; absent for the machine's own store.
+    /// The URL of the store that contains the old and the new system; absent for the machine's own
+    /// store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
     /// The deadline for the confirmation in seconds since 1970. After the deadline, the change is
@@ -138,7 +139,7 @@ pub enum Step {
     Confirming,
     /// The previous system is being activated again.
     Returning,
-    /// The rollback failed too. The machine may be between the two systems.
+    /// The rollback failed too. The machine may be only partly switched.
     Stranded,
 }
 
@@ -365,8 +366,8 @@ fn overrides_of_any_version<'de, D: serde::Deserializer<'de>>(
     }
 }
 
-/// Returns whether the kernel parameter `runtime-modules.overrides=0` is set, which leaves out the
-/// overrides of earlier boots.
+/// Returns whether the kernel parameter `runtime-modules.overrides=0` is set, which makes this boot
+/// ignore the overrides of earlier boots.
 fn overrides_are_left_out(locations: &Locations) -> bool {
     let parameters = std::fs::read_to_string(locations.kernel_parameters()).unwrap_or_default();
     parameters

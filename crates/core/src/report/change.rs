@@ -333,7 +333,7 @@ impl ChangeReport {
             }
             match objection.allow {
                 Some(allow) => {
-                    text += &format!("  to do it anyway: --allow {}\n", allow.name());
+                    text += &format!("  to override this check: --allow {}\n", allow.name());
                 }
                 None => {
                     for hint in &refusal.hints {

@@ -18,7 +18,7 @@ use crate::timings::{Phase, Phases, time_of};
 #[serde(rename_all = "camelCase")]
 pub struct History {
     schema: u64,
-    /// The transactions; the oldest comes first.
+    /// The transactions, oldest first.
     transactions: Vec<HistoryRow>,
 }
 

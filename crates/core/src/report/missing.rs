@@ -1,4 +1,4 @@
-//! The part of a report about outputs that must be built or fetched.
+//! The section of a report that lists the outputs to build or fetch.
 
 use nix_types::Missing;
 use schemars::JsonSchema;
@@ -41,7 +41,7 @@ fn by_name(paths: &[String]) -> Vec<String> {
     paths
 }
 
-/// Lists paths by name, under a line with their number.
+/// Lists paths by name, under a heading with their count.
 pub(super) fn names(what: &str, paths: &[String], size: &str) -> String {
     if paths.is_empty() {
         return String::new();

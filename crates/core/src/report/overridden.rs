@@ -1,4 +1,4 @@
-//! The part of a report about overridden options.
+//! The section of a report that lists overridden options.
 
 use schemars::JsonSchema;
 use serde::Serialize;

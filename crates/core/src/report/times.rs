@@ -6,7 +6,7 @@ use crate::pipeline::{BaseReport, CacheReport};
 use crate::progress::{bytes, duration, grouped};
 use crate::timings::{Counters, Phase, Phases, time_of};
 
-/// The minimum duration in milliseconds of a phase that the line shows.
+/// The duration in milliseconds below which the line omits a phase.
 const SHORTEST: f64 = 10.0;
 
 /// The data about the duration of a run.

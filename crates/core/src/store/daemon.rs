@@ -79,7 +79,7 @@ impl Daemon {
             messages(&mut *stream)?;
             number(&mut *stream)
         };
-        ask().context("the request to the Nix daemon failed")
+        ask().context("cannot complete the request to the Nix daemon")
     }
 }
 

@@ -7,7 +7,7 @@ use runtime_module_core::output::print_result;
 use runtime_module_core::report::{HistoryDetail, describe_history, history_for_people};
 use runtime_module_core::session::Session;
 
-/// Lists the transactions, the oldest first.
+/// Lists the transactions, oldest first.
 pub fn run(session: &Session) -> Result<()> {
     let situation = session.host().situation()?;
     let entries = session.host().history()?;

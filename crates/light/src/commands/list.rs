@@ -26,7 +26,8 @@ pub struct ModuleList {
 struct ModuleRow {
     /// The module's name.
     name: String,
-    /// The purpose that the module declares; null if it declares none.
+    /// The declared description, or else the first line of the comment at the beginning of the
+    /// module's file; null if there is neither.
     description: Option<String>,
     /// Whether the module is requested.
     wanted: bool,

@@ -131,7 +131,7 @@ pub struct OverrideHistory {
     schema: u64,
     /// The number of the generation in force.
     current: u64,
-    /// The generations of this boot, the oldest first.
+    /// The generations of this boot, oldest first.
     generations: Vec<Generation>,
 }
 

@@ -287,11 +287,11 @@ fn add_source(configuration: &Configuration, rows: &mut Rows) {
     }
     let replaced = configuration.source.pin().into_iter();
     for (input, url) in replaced.flat_map(|pin| &pin.input_overrides) {
-        rows.add("  input", &format!("{input} is {url}"));
+        rows.add("  input", &format!("{input} is replaced by {url}"));
     }
 }
 
-/// Lines with a name and a text.
+/// Output lines, each with a label and a value.
 #[derive(Default)]
 struct Rows(String);
 

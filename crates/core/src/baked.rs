@@ -50,7 +50,7 @@ pub struct Baked {
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     #[schemars(with = "String", regex(pattern = duration::SYNTAX), extend("default" = "3s"))]
     pub settle: Duration,
-    /// The program that gives root privileges for an activation.
+    /// The elevation program for an activation.
     #[serde(default)]
     pub elevation: Elevate,
 }

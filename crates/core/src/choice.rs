@@ -26,7 +26,7 @@ pub enum ProgressStyle {
     Off,
 }
 
-/// The program that gives root privileges for an activation.
+/// The elevation program for an activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {

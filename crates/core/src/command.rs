@@ -97,7 +97,7 @@ impl Command {
 pub struct SetRequest {
     /// Alternating option paths and values, or a single `-` to read them from stdin.
     pub pairs: Vec<String>,
-    /// Whether to add to the present values instead of replacing them.
+    /// Whether to add to the existing values instead of replacing them.
     pub merge: bool,
     pub priority: Option<i64>,
     /// Whether the overrides survive reboots.

@@ -158,7 +158,7 @@ impl<'a> Graph<'a> {
             }
             if !self.nodes[index].flake {
                 bail!(
-                    "the input {} is inside the tree of another input",
+                    "the non-flake input {} is a subdirectory of a store path",
                     reached.names.join("/")
                 );
             }

@@ -73,7 +73,7 @@ pub struct ChangeOptions {
     pub stop_after: StopAfter,
     /// Whether to activate a system that is already running.
     pub force: bool,
-    /// The specialisation to switch to; empty for the host itself, `None` to keep the present
+    /// The specialisation to switch to; empty for the host itself, `None` to keep the current
     /// specialisation.
     pub specialisation: Option<String>,
     /// Modules from outside the configuration, as the user named them.

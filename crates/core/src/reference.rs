@@ -1,4 +1,4 @@
-//! Reads and creates parts of flake references.
+//! Reads the parameters of flake references, and creates locked references to store paths.
 
 use serde_json::Value;
 

@@ -140,7 +140,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
     }
 }
 
-/// Refuses a plan that was made for another state or another running system.
+/// Refuses a plan that was made for a different state or running system.
 fn unmoved(work: &RunningTransaction<'_>, change: &Change) -> Result<()> {
     let (state, runs) = (&work.state, work.host().running());
     if state.revision == change.revision && runs == change.from {

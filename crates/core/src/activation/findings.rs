@@ -53,7 +53,7 @@ impl Findings {
         Ok(passed)
     }
 
-    /// Adds an objection that cannot be overridden, and makes it the first one.
+    /// Inserts an objection that cannot be overridden before all other objections.
     pub fn refuse(&mut self, refusal: Failed) {
         let objection = Objection {
             allow: None,

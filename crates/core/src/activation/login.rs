@@ -12,7 +12,7 @@ use crate::locations::Locations;
 /// The files below `/etc` that define the initial environment of a session.
 const SESSION: [&str; 2] = ["set-environment", "pam/environment"];
 
-/// The parts of the configuration that a session reads only at login.
+/// The settings that a session reads only at login.
 pub(super) struct Sessions {
     groups: BTreeMap<String, BTreeSet<String>>,
     variables: Vec<Option<String>>,

@@ -318,8 +318,8 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // A switch to one of the change's own systems may come from the switch program of a killed
-    // activator, which may still be running. The user must run `recover` to end such a change.
+    // The switch program of a killed activator may still be running and may have switched to one of
+    // the change's own systems. The user must run `recover` to end such a change.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());

@@ -36,8 +36,8 @@ impl Changes<'_> {
     /// change.
     ///
     /// The switch program names some of these units. Other units may also change for unrelated
-    /// reasons. So another unit counts only if its state has changed and one of these conditions is
-    /// true:
+    /// reasons. So a unit that is not named counts only if its state has changed and one of these
+    /// conditions is true:
     /// - Its file is new or was changed.
     /// - It is a system unit that was inactive, and a target pulls it in. Each switch starts the
     ///   active targets again.

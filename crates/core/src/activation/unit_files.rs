@@ -122,7 +122,7 @@ pub(super) struct Folder {
     wants: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The target of a normal boot, unless the kernel command line names another target.
+/// The target of a normal boot, unless the kernel command line names a different target.
 pub(super) const DEFAULT: &str = "default.target";
 
 impl Folder {

@@ -3,8 +3,8 @@
 //!
 //! The rules are those of nixpkgs' `switch-to-configuration.pl` in 24.05, and of
 //! `switch-to-configuration-ng` in later releases (`handle_modified_unit`). A removed unit is
-//! stopped. A changed unit is stopped and started or, if its file says so, restarted, reloaded or
-//! left alone. Active targets are started again together with their dependencies. The prediction
+//! stopped. A changed unit is stopped and started, unless its file requests a restart, a reload or
+//! no action. Active targets are started again together with their dependencies. The prediction
 //! does not include mounts in `/etc/fstab` or requests from activation scripts, because they are
 //! not in unit files.
 

@@ -39,7 +39,7 @@ pub(super) struct Switching<'a> {
     pub(super) switched: &'a SwitchResult,
     /// The system that should be running.
     pub(super) expected: &'a str,
-    /// The expected system and the one before it, as paths on disk.
+    /// The expected system and the previous system, as paths on disk.
     pub(super) to: PathBuf,
     pub(super) from: Option<PathBuf>,
     /// Units that an earlier switch of the same transaction broke.
@@ -313,7 +313,7 @@ fn warn(verification: &mut Verification, what: &str, units: &BTreeSet<UnitId>) {
     }
 }
 
-/// Returns whether the file of a unit is new or differs from the one before the switch.
+/// Returns whether the file of a unit is new or differs from the file before the switch.
 fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     let fragment = Path::new(&unit.fragment);
     if let (true, Ok(inside)) = (manager::is_of_system(fragment), fragment.strip_prefix("/")) {

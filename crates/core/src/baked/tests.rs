@@ -41,7 +41,8 @@ fn may_be_null(schema: &Value) -> bool {
     types(schema).contains(&"null") || choices.any(|one| one["type"] == "null")
 }
 
-/// Returns the values of an enum. Each value with a description is an alternative of its own.
+/// Returns the values of an enum. A schema lists each value with a description as a separate
+/// alternative.
 fn choices(schema: &Value) -> Vec<Value> {
     let several = schema["oneOf"].as_array().into_iter().flatten();
     let one = schema["const"].clone();

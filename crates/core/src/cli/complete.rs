@@ -171,7 +171,7 @@ struct CompletionData {
 }
 
 impl CompletionData {
-    /// Reads the data. The command line is incomplete, so only the environment can name another
+    /// Reads the data. The command line is incomplete, so only the environment can name a different
     /// root directory.
     fn read() -> Self {
         let root = std::env::var_os("RUNTIME_MODULE_ROOT")

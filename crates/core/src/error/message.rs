@@ -44,7 +44,7 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    /// Returns the text with `…` in place of each field, or of several fields in a row.
+    /// Returns the message text with `…` in place of each field or sequence of fields.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         let mut rest = self.text;

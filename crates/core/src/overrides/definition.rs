@@ -16,7 +16,7 @@ pub struct Definition {
     #[serde(default)]
     pub mode: Mode,
     /// The priority of a replacing definition; a smaller number is stronger. Absent for a merge,
-    /// which takes the option's present priority.
+    /// which uses the option's current priority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
     /// The number of the generation that added or last changed the definition.
@@ -71,7 +71,7 @@ pub struct DerivationOutput {
     pub output: String,
 }
 
-/// Returns whether a string in the value contains this text.
+/// Returns whether a string in the value contains `text`.
 fn names(value: &Value, text: &str) -> bool {
     match value {
         Value::String(string) => string.contains(text),

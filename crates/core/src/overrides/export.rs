@@ -2,7 +2,7 @@
 
 use super::{Definition, Mode, OverrideState, nix};
 
-/// Returns the text of a module with one definition for each override.
+/// Returns the source of a module with one definition for each override.
 pub fn export(state: &OverrideState) -> String {
     let mut text = format!(
         "# Option overrides of generation {}, exported by `runtime-module overrides export`.\n",

@@ -39,7 +39,7 @@ impl EarlierState {
     }
 
     /// Finds the state with this number. Without a number, finds the last state that is different
-    /// from the present state.
+    /// from the current state.
     pub fn find(
         history: &[Entry],
         number: Option<u64>,
@@ -47,7 +47,7 @@ impl EarlierState {
         now: u64,
     ) -> Result<Self, Failed> {
         let known: Vec<Self> = Self::all(history, now);
-        // The last record may differ from the present state: an external switch may have happened,
+        // The last record may differ from the current state: an external switch may have happened,
         // or the last change may have been interrupted before it was recorded.
         let is_on = |past: &Self| {
             Some(&past.toplevel) == situation.running.as_ref()

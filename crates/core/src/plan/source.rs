@@ -17,7 +17,7 @@ use crate::record::{Configuration, Pin, Source};
 pub enum Host {
     /// The entry that the user or the pin names.
     Named(String),
-    /// The default entry, unless the reference names another entry after its `#`.
+    /// The default entry, unless the reference names a different entry after its `#`.
     Usual(String),
 }
 

@@ -249,8 +249,8 @@ impl Model {
     }
 
     fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
-        // The configuration's warnings were already printed. libnix prints them again in another
-        // form.
+        // The configuration's warnings were already printed. libnix prints them again in a
+        // different form.
         if level > self.verbosity || self.warned.iter().any(|warning| same_words(text, warning)) {
             return Vec::new();
         }

@@ -28,7 +28,7 @@ pub enum Source {
     File(SystemFile),
 }
 
-/// A pinned flake. It stays the same until a command pins another flake.
+/// A pinned flake. It stays the same until a command pins a new source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {

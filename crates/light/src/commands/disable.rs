@@ -1,4 +1,4 @@
-//! `disable`: removes modules from the requested ones.
+//! `disable`: removes modules from the requested modules.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! `enable`: adds modules to the requested ones.
+//! `enable`: adds modules to the requested modules.
 
 use anyhow::Result;
 

@@ -47,8 +47,8 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
     let value: Value = match request.nix {
-        // The expression is evaluated later. Until then, an empty set takes the place of its value,
-        // so that the same command can also set options below this one.
+        // The expression is evaluated later. Until then, the value is an empty attribute set, so
+        // that the same command can also set options below this one.
         true => Value::Object(serde_json::Map::new()),
         false => serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?,
     };

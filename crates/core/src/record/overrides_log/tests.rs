@@ -179,7 +179,7 @@ fn appending_costs_the_same_after_many_generations() {
         let file = CountingReader(io::Cursor::new(text.as_bytes()), &count);
         let (found, length) = last_line(file).expect("a line");
         assert_eq!(length, text.len() as u64);
-        let found = String::from_utf8(found).expect("a text");
+        let found = String::from_utf8(found).expect("valid UTF-8");
         assert_eq!(found + "\n", line(&generation(generations)));
         count.get()
     };

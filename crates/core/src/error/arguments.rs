@@ -1,4 +1,4 @@
-//! Messages about wrong usage, except for option overrides and sources.
+//! Messages about usage errors, except for option overrides and sources.
 
 use crate::error::Purpose;
 use crate::messages;

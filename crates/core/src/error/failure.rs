@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Failure {
     /// A bug in the program, or an unexpected error.
     Internal,
-    /// Wrong usage, or an unknown module.
+    /// A usage error, or an unknown module.
     Usage,
     /// Evaluation failed.
     Evaluation,
@@ -62,7 +62,7 @@ impl Failure {
     pub fn means(self) -> &'static str {
         match self {
             Self::Internal => "internal error",
-            Self::Usage => "wrong usage, or an unknown module",
+            Self::Usage => "usage error, or an unknown module",
             Self::Evaluation => "evaluation failed (for `check`: at least one module failed)",
             Self::Build => "a build or a fetch failed",
             Self::Refused => "refused; the cause can be fixed",

@@ -24,7 +24,7 @@ messages! {
             kind: Refused,
             text: "cannot read {path}: the field `schema` is missing",
             hint: "{remedy}",
-            means: "Another program wrote the file, or it is damaged.",
+            means: "Another program wrote the file, or the file is damaged.",
             next: "Follow the hint.",
         }
         GenerationNotNext { path: String, generation: u64, last: u64 } {
@@ -54,8 +54,8 @@ messages! {
             kind: Refused,
             text: "{action}: the path is a symbolic link",
             hint: "remove the symbolic link; runtime-module does not follow links when it writes as root",
-            means: "A directory for the records of the program is a symbolic link. Following it could overwrite other \
-                files.",
+            means: "A directory for the program's records is a symbolic link. Following it could overwrite \
+                other files.",
             next: "Remove the symbolic link.",
         }
         PermissionDenied { action: String } {

@@ -123,7 +123,7 @@ pub struct Environment {
     pub sudo_uid: Option<u32>,
     /// Whether the terminal cannot move its cursor: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,
-    /// Whether the terminal can show characters beyond ASCII.
+    /// Whether the terminal can show non-ASCII characters.
     pub unicode: bool,
     /// The value of `RUNTIME_MODULE_FAULT`: the faults to inject in tests.
     pub fault: Option<String>,

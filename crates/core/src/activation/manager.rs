@@ -76,7 +76,7 @@ impl Manager {
         managers
     }
 
-    /// Configures a command to talk to this manager. A user's manager only answers processes of
+    /// Configures a command to talk to this manager. A user's manager answers only processes of
     /// that user.
     fn prepare(&self, command: &mut Command) {
         if let Self::User { uid, gid } = self {

@@ -206,7 +206,7 @@ pub(super) fn confirm(mut work: RunningTransaction<'_>) -> Result<Activated> {
 
 /// Rolls back a transaction that was not confirmed in time. The timer passes the name of the
 /// transaction. `again` is true if the timer was armed at the end of the switch. Does not read the
-/// wall clock, because users can set it. After an error, systemd retries.
+/// wall clock, because users can change it. After an error, systemd retries.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(TransactionError::InvalidName { name: name.into() }.into());

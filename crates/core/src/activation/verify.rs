@@ -265,8 +265,8 @@ impl BeforeSwitch {
         };
     }
 
-    /// Returns the units that had failed before the switch and are still failed. A unit whose last
-    /// reload failed is still running, so it is included only if the switch touched it.
+    /// Returns the units that had failed before the switch and are still in a failed state. A unit
+    /// whose last reload failed is still running, so it is included only if the switch touched it.
     fn still_unwell(&self, switched: &SwitchResult, watched: &WatchResult) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
         let still = |id: &UnitId| {
@@ -324,8 +324,8 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     if fragment.starts_with("/run") {
         return false;
     }
-    // All other unit files are outside the systems, for example a link in a home directory that a
-    // service of the new system made. Check whether the file changed after the switch began.
+    // All other unit files are outside both systems, for example a link that a service of the new
+    // system created in a home directory. Check whether the file changed after the switch began.
     let changed = fragment.symlink_metadata();
     changed.is_ok_and(|found| {
         let at = std::os::unix::fs::MetadataExt::ctime(&found);

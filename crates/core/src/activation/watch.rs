@@ -58,7 +58,7 @@ pub(super) struct UnhealthyUnit {
 /// The result of a watch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WatchResult {
-    /// Failed units among those that the change affected.
+    /// Units that the change affected and that failed.
     pub(super) unwell: BTreeMap<UnitId, UnhealthyUnit>,
     /// Units that the change affected.
     pub(super) touched: Touched,

@@ -1,5 +1,5 @@
 //! The machine on which this program runs: its state, histories, locks and running system. All
-//! other modules read these through [`LocalHost`], so that a remote machine can take its place.
+//! other modules read this data through [`LocalHost`], so that a remote machine can take its place.
 
 mod machine;
 mod profile;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fold::add;
 use super::{Definition, OverrideState};
 
-/// A path whose override is different in the two generations.
+/// A path whose override differs between the two generations.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideDifference {

@@ -157,7 +157,7 @@ mod tests {
             "{head}"
         );
         assert_eq!(body, BODY);
-        // The formatter can parse the text, and does not change it.
+        // The formatter can parse the module, and does not change it.
         assert_eq!(nixfmt_rs::format(&text).expect("Nix"), text);
     }
 

@@ -174,8 +174,8 @@ impl OverrideState {
         })
     }
 
-    /// Adds a merge. Writes it into the replacing definition before it, if this gives the same
-    /// result.
+    /// Adds a merge. If the result is the same, writes the merge into the value of the preceding
+    /// replacing definition instead.
     fn merge(&mut self, new: Definition) -> Result<(), Failed> {
         let mut here = self
             .definitions
@@ -223,7 +223,7 @@ impl OverrideState {
         for one in self.definitions.iter_mut().filter(|one| merged(one)) {
             remove(&mut one.value, rest);
         }
-        // A replacing definition is before its merges in the list, so its index stays valid.
+        // A replacing definition precedes its merges in the list, so its index stays valid.
         self.drop_empty_merges(&path);
         let ancestor = &mut self.definitions[index];
         ancestor.generation = new.generation;
@@ -255,7 +255,7 @@ impl OverrideState {
         })
     }
 
-    /// Removes merges at a path that do not add anything.
+    /// Removes empty merges at a path.
     fn drop_empty_merges(&mut self, path: &[String]) {
         let empty = |one: &Definition| one.value.as_object().is_some_and(serde_json::Map::is_empty);
         self.definitions

@@ -15,7 +15,7 @@ const BYTES: usize = 1 << 20;
 /// The maximum nesting depth of lists and attribute sets.
 const DEPTH: usize = 100;
 
-/// Refuses a path that cannot be the path of an option.
+/// Refuses a path that cannot be an option path.
 pub fn check_path(path: &[String]) -> Result<(), Failed> {
     let shown = written(path);
     let interpreted = |name: &String| INTERPRETED.contains(&name.as_str());
@@ -56,7 +56,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
     })
 }
 
-/// A step in the path to a part of a value: a name or an index.
+/// A component of the path to a part of a value: a name or an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum ValuePart {

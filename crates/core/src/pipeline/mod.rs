@@ -32,8 +32,8 @@ pub use end_transaction::{Waits, end_transaction};
 pub use known::{examined, known};
 pub use system::{BaseReport, BuildOrder, CacheReport, Preflight, System, SystemStore};
 
-/// The operations that may need libnix. If a command does need it, the program without libnix hands
-/// the whole command over to the other program.
+/// The operations that may need libnix. If a command needs libnix, the program that does not link
+/// libnix hands the whole command over to the other program.
 pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before a password prompt.
     fn prepare(&self, intent: &Intent, needs: &Needs) -> Result<()>;

@@ -109,7 +109,7 @@ pub struct BaseReport {
     pub milliseconds: f64,
 }
 
-/// The lookup in the result cache.
+/// The result of a lookup in the result cache.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheReport {

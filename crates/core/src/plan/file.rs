@@ -26,7 +26,7 @@ const OF_FLAKES: [&str; 4] = [
     "--accept-flake-config",
 ];
 
-/// Refuses empty names and options that contradict each other.
+/// Refuses empty names and conflicting options.
 pub fn agree(options: &Options) -> Result<(), Failed> {
     let source = &options.source;
     for (option, empty) in [
@@ -96,14 +96,15 @@ pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some()
 }
 
-/// Returns whether the options name a flake, a host or a file, or the remembered file is not that
-/// of the running system. If so, the baked list of modules does not apply.
+/// Returns whether the source is not the baked one: the options name a flake, a host or a file, or
+/// the remembered file differs from the baked file. If so, the baked list of modules does not
+/// apply.
 pub fn is_elsewhere(situation: &Situation, options: &SourceOptions) -> bool {
     options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)
 }
 
-/// Returns whether the options name a file, or the remembered file is not that of the running
-/// system. If so, the baked list of modules does not apply.
+/// Returns whether the source is a file other than the baked one: the options name a file, or the
+/// remembered file differs from the baked file. If so, the baked list of modules does not apply.
 pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked

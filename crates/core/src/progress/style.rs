@@ -14,7 +14,7 @@ pub struct Style {
     pub verbosity: u8,
     /// Whether to use colours.
     pub colour: bool,
-    /// Whether bars and spinners may use characters beyond ASCII.
+    /// Whether bars and spinners may use non-ASCII characters.
     pub unicode: bool,
 }
 

@@ -38,7 +38,7 @@ impl RecordFile {
         }
     }
 
-    /// Splits the text of the file into records.
+    /// Splits the content of the file into records.
     pub fn records<'a>(&self, text: &'a str) -> Result<Records<'a>, RecordError> {
         let mut found = Records {
             json: Vec::new(),

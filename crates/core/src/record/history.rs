@@ -34,7 +34,7 @@ pub struct Entry {
     pub modules: Vec<String>,
     /// The toplevel that was running before the transaction.
     pub from: Option<String>,
-    /// The toplevel that the transaction activated or was to activate.
+    /// The toplevel that the transaction activated or was meant to activate.
     pub to: String,
     /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
-//! Interrupts the writing of each file at every byte, once by a full disk and once by a kill. After
-//! each interruption, the reader must see the old content. The next writer must succeed and must
-//! not leave a temporary file.
+//! Interrupts the write of each file at every byte, once with a full disk and once with a kill.
+//! After each interruption, the reader must see the old content. The next writer must succeed and
+//! must not leave a temporary file.
 
 use std::fmt::Debug;
 use std::fs;
@@ -38,8 +38,8 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Interrupts the writing of the second version of a file at each byte. `write` writes a version,
-/// and `read` reads the current version.
+/// Interrupts the write of the second version of a file at each byte. `write` writes a version, and
+/// `read` reads the current version.
 fn interrupt_at_every_byte<T: PartialEq + Debug>(
     point: &str,
     file: impl Fn(&Locations) -> PathBuf,

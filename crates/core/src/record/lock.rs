@@ -1,9 +1,9 @@
 //! The lock for changes to the state, and a file that describes the holder of the lock. The kernel
 //! releases the lock when the holder's process ends.
 //!
-//! Any user who can open a file can lock it. So only root can open the lock file, and other users
-//! cannot block changes. Checking whether the lock is held does not take the lock, because that
-//! could block a real request.
+//! Any user who can open a file can lock it. For this reason, only root can open the lock file, so
+//! that other users cannot block changes. Checking whether the lock is held does not take the lock,
+//! because that could block a real request.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _};

@@ -74,7 +74,7 @@ pub struct ChangeReport {
     /// The result of the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
-    /// The lookup in the result cache.
+    /// The result of a lookup in the result cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheReport>,
     /// The evaluator's counters.

@@ -75,8 +75,8 @@ pub struct BakedFlake {
     /// The store paths of all input sources. They stay in the store as long as the system does.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The flake and the inputs that the system was built with, the flake first; null if flake.lock
-    /// names the same inputs.
+    /// The flake, followed by the inputs that the system was built with; null if flake.lock names
+    /// the same inputs.
     #[serde(default)]
     pub input_graph: Option<Vec<InputNode>>,
 }

@@ -74,8 +74,9 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Registers an action that a separate thread runs on an interrupt. After an interrupt, runs
-    /// the action immediately. Dropping the returned guard unregisters the action.
+    /// Registers an action that a separate thread runs when an interrupt occurs. If an interrupt
+    /// has already occurred, runs the action immediately. Dropping the returned guard unregisters
+    /// the action.
     pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> ActionGuard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let action: InterruptAction = Arc::new(action);

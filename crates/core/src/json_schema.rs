@@ -81,7 +81,7 @@ fn add_field(schema: &mut Map<String, Value>, name: &str, field: &Value) {
     }
 }
 
-/// Adapts a generated schema to the real documents, and removes details of Rust.
+/// Adapts a generated schema to the real documents, and removes details that are specific to Rust.
 fn tidy(schema: &mut Value, writer: Writer) {
     let Value::Object(schema) = schema else {
         return;

@@ -123,7 +123,8 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if schema["minimum"] == 0 {
         values.push(json!(-1));
     }
-    // Leave out objects with wrong properties: the test changes each of their properties by itself.
+    // Leave out objects with wrong properties: the test changes each of their properties
+    // individually.
     values.retain(|value| !(value.is_object() && types.contains(&"object")));
     values
 }

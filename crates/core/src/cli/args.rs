@@ -86,7 +86,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"], add = inputs())]
     pub override_input: Vec<String>,
 
-    /// Allow access to environment, time and files outside the flake
+    /// Allow access to the environment, the time and files outside the flake
     #[arg(long, global = true)]
     pub impure: bool,
 
@@ -166,7 +166,7 @@ pub enum CommandArgs {
     Overrides(OverridesCommandArgs),
     /// Activate the requested modules again from the same source
     Apply(ChangeArgs),
-    /// Activate the requested modules on the current source of the flake
+    /// Activate the requested modules from the current source of the flake
     Rebuild(ChangeArgs),
     /// Roll back an interrupted change, or finish it with --finish
     Recover(RecoverArgs),

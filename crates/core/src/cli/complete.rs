@@ -1,5 +1,5 @@
-//! Answers completion requests from a shell. Reads the baked file, the records, saved option names
-//! and the lock file of the flake, but evaluates nothing.
+//! Answers completion requests from a shell. Reads the baked configuration file, the records, saved
+//! option names and the lock file of the flake, but evaluates nothing.
 //!
 //! Ignores files that it cannot read, because a completion cannot report errors.
 

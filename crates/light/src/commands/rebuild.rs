@@ -1,4 +1,4 @@
-//! `rebuild`: pins the newest source, and activates the requested modules on it.
+//! `rebuild`: pins the newest source, and activates the requested modules from it.
 
 use anyhow::Result;
 

@@ -11,7 +11,7 @@ use runtime_module_core::pipeline::{Waits, wait_for_others};
 use runtime_module_core::plan::{Action, EarlierState};
 use runtime_module_core::record::Step;
 
-/// Returns to the state with this number, or to the one before the last change.
+/// Returns to the state with this number, or to the state before the last change.
 pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
     // Wait first: a running change can still alter the current and the earlier states.
     let session = run.session;

@@ -10,7 +10,10 @@ let
     system.stateVersion = "24.05";
     networking.hostName = "machine";
     boot.loader.systemd-boot.enable = true;
-    fileSystems."/".device = "/dev/disk/by-label/root";
+    fileSystems."/" = {
+      device = "/dev/disk/by-label/root";
+      fsType = "ext4";
+    };
     services.runtimeModules.enable = true;
     services.runtimeModules.flake = lib.mkDefault flake;
   };
@@ -123,6 +126,7 @@ in
       ++ files [ "steam" ];
     }
   );
+  steam-on-arm = said (on-platform "aarch64-linux" (files [ "steam" ]));
   wine-on-arm = said (on-platform "aarch64-linux" (files [ "wine" ]));
   gimp-on-a-server = on [ "gimp" ] [ ];
   virt-manager-on-a-server = on [ "virt-manager" ] [ ];

@@ -7,26 +7,32 @@
   ...
 }@args:
 let
-  inherit (import ./tools.nix args "steam") platforms setting unfree;
+  inherit (import ./tools.nix args "steam") onPlatforms setting unfree;
 
-  # The names of Steam's unfree packages differ between releases, and removed names throw.
-  parts = map (path: lib.attrByPath path null pkgs) [
-    [ "steam" ]
-    [ "steam-unwrapped" ]
-    [
-      "steamPackages"
-      "steam"
-    ]
-    [
-      "steamPackages"
-      "steam-runtime"
-    ]
-    [
-      "steamPackages"
-      "steam-fhsenv"
-      "run"
-    ]
-  ];
+  # The names of Steam's unfree packages differ between releases. Old names print a warning or throw.
+  parts = map (path: lib.attrByPath path null pkgs) (
+    [ [ "steam" ] ]
+    ++ (
+      if pkgs ? steam-unwrapped then
+        [ [ "steam-unwrapped" ] ]
+      else
+        [
+          [
+            "steamPackages"
+            "steam"
+          ]
+          [
+            "steamPackages"
+            "steam-runtime"
+          ]
+          [
+            "steamPackages"
+            "steam-fhsenv"
+            "run"
+          ]
+        ]
+    )
+  );
   present = lib.filter (
     part:
     let
@@ -35,15 +41,16 @@ let
     tried.success && tried.value
   ) parts;
 in
-lib.mkMerge [
-  (platforms [ "x86_64-linux" ])
-  (unfree present)
-  { programs.steam.enable = true; }
-  # NixOS 24.11 and later have this option.
-  (setting [
-    "programs"
-    "steam"
-    "protontricks"
-    "enable"
-  ] true)
-]
+onPlatforms
+  [ "x86_64-linux" ]
+  [
+    (unfree present)
+    { programs.steam.enable = true; }
+    # NixOS 24.11 and later have this option.
+    (setting [
+      "programs"
+      "steam"
+      "protontricks"
+      "enable"
+    ] true)
+  ]

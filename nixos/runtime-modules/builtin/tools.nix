@@ -96,16 +96,26 @@ in
       );
     };
 
-  platforms = systems: {
-    assertions = [
+  # Applies settings on some platforms. On others, only the assertion is evaluated, because NixOS's own code may throw
+  # a less helpful error. For example, 32-bit graphics drivers do not exist on ARM.
+  onPlatforms =
+    systems: settings:
+    let
+      isSupported = lib.elem platform.system systems;
+    in
+    lib.mkMerge [
       {
-        assertion = lib.elem platform.system systems;
-        message =
-          "rt.${name} is available only for ${lib.concatStringsSep " and " systems}, "
-          + "but nixpkgs.hostPlatform is ${platform.system}. Do not enable it on this host.";
+        assertions = [
+          {
+            assertion = isSupported;
+            message =
+              "rt.${name} is available only for ${lib.concatStringsSep " and " systems}, "
+              + "but nixpkgs.hostPlatform is ${platform.system}. Do not enable it on this host.";
+          }
+        ];
       }
+      (lib.mkIf isSupported (lib.mkMerge settings))
     ];
-  };
 
   unfree =
     packages:

@@ -10,7 +10,7 @@ let
   inherit (import ./tools.nix args "wine")
     graphics
     graphics32
-    platforms
+    onPlatforms
     ;
 
   # This variant runs 32-bit and 64-bit programs, and is in cache.nixos.org.
@@ -22,14 +22,15 @@ let
         pkgs.wineWowPackages
     ).stable;
 in
-lib.mkMerge [
-  (platforms [ "x86_64-linux" ])
-  graphics
-  graphics32
-  {
-    environment.systemPackages = [
-      wine
-      pkgs.winetricks
-    ];
-  }
-]
+onPlatforms
+  [ "x86_64-linux" ]
+  [
+    graphics
+    graphics32
+    {
+      environment.systemPackages = [
+        wine
+        pkgs.winetricks
+      ];
+    }
+  ]

@@ -25,6 +25,9 @@ in
       inherit config extendModules options;
     };
 
+    # nixpkgs' test driver leaves the switch program out by default.
+    system.switch.enable = true;
+
     services.runtimeModules = {
       enable = true;
       flake = self;

@@ -2,6 +2,7 @@
 {
   services.grafana = {
     enable = true;
-    settings = { };
+    # This setting has no default in NixOS 26.05 and later.
+    settings.security.secret_key = "$__file{/run/secrets/grafana}";
   };
 }

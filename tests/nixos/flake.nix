@@ -21,6 +21,11 @@
         };
         inherit nixpkgs;
       };
+      # The flake with the program, for its apps.
+      whole = (import ../../flake.nix).outputs {
+        self = whole;
+        inherit nixpkgs;
+      };
       given = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: {
         default = pkgs.runCommand "runtime-module-stand-in" { } ''mkdir "$out"'';
       });
@@ -91,6 +96,14 @@
           lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
         );
         shells = all "shells" project.devShells.x86_64-linux;
+        # The program needs nixpkgs 25.11 or later. In earlier releases, the overlay throws a message.
+        packages = all "packages" (
+          whole.packages.x86_64-linux
+          // {
+            overlay = (pkgs.extend whole.overlays.default).runtime-module;
+            app = pkgs.writeText "app" whole.apps.x86_64-linux.default.program;
+          }
+        );
         # Simulates a flake whose own nixpkgs is too old for the program. Only the option's value is evaluated.
         no-program = asHost ((nixpkgs.lib.nixosSystem {
           modules = [

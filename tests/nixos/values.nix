@@ -87,8 +87,11 @@ in
     type = hosts.server.config.systemd.services.runtime-modules-boot.serviceConfig.Type;
   };
   prefetch = {
-    command = lib.last (
-      lib.splitString "/bin/" hosts.server.config.systemd.services.runtime-modules-prefetch.serviceConfig.ExecStart
+    # Some releases of nixpkgs quote every argument, others only those that need quotes.
+    command = lib.replaceStrings [ (lib.escapeShellArg "motd") ] [ "motd" ] (
+      lib.last (
+        lib.splitString "/bin/" hosts.server.config.systemd.services.runtime-modules-prefetch.serviceConfig.ExecStart
+      )
     );
     timer = hosts.server.config.systemd.timers.runtime-modules-prefetch.wantedBy;
     nothing = hosts.desktop.config.systemd.services ? runtime-modules-prefetch;

@@ -96,12 +96,13 @@
           lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
         );
         shells = all "shells" project.devShells.x86_64-linux;
-        # The program needs nixpkgs 25.11 or later. In earlier releases, the overlay throws a message.
+        # The program needs nixpkgs 25.11 or later. In earlier releases, the overlay throws a message, and the app does not
+        # exist. Entries are evaluated in the order of their names, so the message comes first.
         packages = all "packages" (
           whole.packages.x86_64-linux
           // {
             overlay = (pkgs.extend whole.overlays.default).runtime-module;
-            app = pkgs.writeText "app" whole.apps.x86_64-linux.default.program;
+            path-of-the-app = pkgs.writeText "app" whole.apps.x86_64-linux.default.program;
           }
         );
         # Simulates a flake whose own nixpkgs is too old for the program. Only the option's value is evaluated.

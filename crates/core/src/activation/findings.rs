@@ -43,9 +43,10 @@ impl Findings {
                     ));
                 }
                 Some(name) => {
-                    return Err(refusal
-                        .clone()
-                        .hint(format!("use --allow {} to override this check", name.name())));
+                    return Err(refusal.clone().hint(format!(
+                        "use --allow {} to override this check",
+                        name.name()
+                    )));
                 }
                 None => return Err(refusal.clone()),
             }

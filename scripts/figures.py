@@ -4,6 +4,7 @@
     docs/performance.md, README.md    from bench-*.json and profile-*.json; missed targets from all files
     docs/benchmarks.md                from tables-*.json and repetitions.json
     docs/reliability.md               from soak-*.json
+    docs/verifying.md                 from releases.json
 
     scripts/figures.py --write     updates the pages
     scripts/figures.py --verify    fails if a page differs from the evidence
@@ -243,6 +244,40 @@ def on_systemd():
     return text + f"\nMeasured at commit `{document['commit'][:7]}` ([details](evidence/{path.name})).\n"
 
 
+def releases():
+    """Returns the results of the checks on each release of NixOS, and the tests that were skipped or failed."""
+    path = EVIDENCE / "releases.json"
+    if not path.exists():
+        return "There is no evidence yet. Run `scripts/releases` to create it.\n"
+    found = read(path)["found"]
+    names = sorted({name for one in found.values() for name in one["checks"]})
+    text = f"| NixOS | nixpkgs | {' | '.join(f'`tests/{name}/check`' for name in names)} |\n|---|---|{'---|' * len(names)}\n"
+    notes = {}
+    for release, one in found.items():
+        cells = []
+        for name in names:
+            check = one["checks"].get(name)
+            cells.append(counted(check) if check else "not run")
+            for kind in ("failures", "skipped"):
+                for what in check[kind] if check else []:
+                    notes.setdefault((kind, name, what), []).append(release)
+        text += f"| {release} | {one['nixpkgs'][:9]} | {' | '.join(cells)} |\n"
+    text += "\n"
+    for (kind, name, what), where in notes.items():
+        on = "all releases" if len(where) == len(found) else ", ".join(where)
+        text += f"- {'Failed' if kind == 'failures' else 'Skipped'} on {on}: {what} (`tests/{name}/check`)\n"
+    commits = sorted({check["commit"][:7] for one in found.values() for check in one["checks"].values()})
+    return text + ("\n" if notes else "") + f"Tested at {', '.join(f'`{one}`' for one in commits)} ([results](evidence/{path.name})).\n"
+
+
+def counted(check):
+    """Returns the counts of a check on one release."""
+    text = f"{check['passed']} passed"
+    if check["failed"]:
+        text += f", **{check['failed']} failed**"
+    return text + (f", {len(check['skipped'])} skipped" if check["skipped"] else "")
+
+
 def page(path, figures):
     """Returns the text of a page with all of its generated parts updated."""
     text = put(path.read_text(), BEGIN, figures, END)
@@ -263,6 +298,7 @@ def main():
         TOP / "docs/performance.md": profiles() + table().rstrip("\n") + "\n",
         TOP / "docs/benchmarks.md": tables().rstrip("\n") + "\n",
         TOP / "docs/reliability.md": soaked(),
+        TOP / "docs/verifying.md": releases(),
         TOP / "README.md": chosen(),
     }
     if sys.argv[1:] == ["--write"]:

@@ -38,7 +38,7 @@ messages! {
         }
         NoSuchState { number: u64 } {
             kind: Usage,
-            text: "cannot roll back to state {number}: no such state is available",
+            text: "cannot roll back to state {number}: the history has no such state, or its system is no longer kept",
             means: "The history of this boot has no state with this number, or the system of that state is no longer \
                 kept.",
             next: "Run `runtime-module history` to list the states, then choose one of the numbers in the hint.",

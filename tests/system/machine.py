@@ -135,9 +135,12 @@ def is_systemd(pid):
 class Machine:
     """A booted container."""
 
+    environment = ENVIRONMENT
+
     def __init__(self, program, binds=()):
         """Prepares a container. `binds` are mounts, as systemd-nspawn takes them: the program and all that it needs."""
         self.program, self.binds = str(program), binds
+        self.name = f"runtime-module-{os.getpid()}"
         self.root = debian(self.program)
         self.nspawn = self.init = self.lasting = None
         self.groups = self.entries = []
@@ -159,11 +162,8 @@ class Machine:
         # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Killing systemd-nspawn
         # itself would not do that.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
-        command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network"]
-        command += ["--volatile=overlay", "--link-journal=no", "--console=pipe"]
-        command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
-        command += [f"--bind={self.lasting.name}{folder}:{folder}" for folder in LASTING]
-        command += [f"--bind-ro={path}" for path in self.binds]
+        command += ["--quiet", "--register=no", "--keep-unit", "--private-network", "--link-journal=no", "--console=pipe"]
+        command += [f"--directory={self.root}", f"--machine={self.name}", *self._contents()]
         self.log = tempfile.TemporaryFile()
         self.groups = control_groups.make_groups()
         self.nspawn = subprocess.Popen(
@@ -186,11 +186,19 @@ class Machine:
             if self.init:
                 self.entries = control_groups.make_entries(self.groups, self.init)
                 if self.run("systemctl", "is-system-running", "--wait").out.strip() in ("running", "degraded"):
-                    # On the host the program may be below root's home, but alice must reach it in the container.
-                    places = [Path(bind.split(":")[-1]) for bind in self.binds]
-                    self.run("chmod", "a+x", *sorted({str(above) for place in places for above in place.parents}))
+                    self._booted()
                     return self
             time.sleep(0.05)
+
+    def _contents(self):
+        """Returns the arguments of systemd-nspawn for the container's mounts and init."""
+        lasting = [f"--bind={self.lasting.name}{folder}:{folder}" for folder in LASTING]
+        return ["--boot", "--volatile=overlay", *lasting, *(f"--bind-ro={path}" for path in self.binds)]
+
+    def _booted(self):
+        """Lets alice reach the program, which may be below root's home on the host."""
+        places = [Path(bind.split(":")[-1]) for bind in self.binds]
+        self.run("chmod", "a+x", *sorted({str(above) for place in places for above in place.parents}))
 
     def end(self):
         """Kills the container, and removes the folders of LASTING."""
@@ -214,7 +222,7 @@ class Machine:
 
     def command(self, *arguments, env=None):
         """Returns a command line that runs a command in the container."""
-        assignments = [f"{name}={value}" for name, value in (ENVIRONMENT | (env or {})).items()]
+        assignments = [f"{name}={value}" for name, value in (self.environment | (env or {})).items()]
         enter = ["nsenter", "--all", f"--target={self.init}", "--", "env", "--chdir=/", "-i", *assignments]
         return [*enter, *map(str, arguments)]
 
@@ -239,7 +247,7 @@ class Machine:
     def ours(self):
         """Returns the processes of our programs in the container, as process IDs on the host."""
         space = os.stat(f"/proc/{self.init}/ns/pid").st_ino
-        own = [os.stat(f"/proc/{self.init}/root{program}") for program in both(self.program)]
+        own = [os.stat(f"/proc/{self.init}/root{program}") for program in self._programs()]
         found = []
         for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
             try:
@@ -249,6 +257,10 @@ class Machine:
             except OSError:
                 pass
         return found
+
+    def _programs(self):
+        """Returns the paths of our programs in the container."""
+        return both(self.program)
 
     def kill_ours(self):
         """Kills all processes of our programs."""

@@ -1,0 +1,87 @@
+# A NixOS module: packages are Debian's files, paths that are compiled into Debian's programs exist, and parts of NixOS
+# that need other packages are disabled.
+{
+  archive,
+  built,
+  suite,
+}:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  debian = import ./root.nix { inherit archive; };
+  versions = (import ./versions.nix).${suite};
+  systemd = config.systemd.package;
+in
+{
+  nixpkgs = {
+    hostPlatform = "x86_64-linux";
+    config.replaceStdenv = import ./stdenv.nix { inherit debian versions; };
+    overlays = [ (import ./packages { inherit built debian versions; }) ];
+  };
+
+  # Debian's programs start other programs at these paths, and open files there.
+  system.activationScripts.debianPaths = ''
+    mkdir -p /bin /lib /usr/lib /usr/libexec /usr/local /usr/sbin /usr/share
+    ln -sfn ${systemd}/bin /usr/local/sbin
+    ln -sfn ${systemd}/lib/systemd /lib/systemd
+    ln -sfn ${systemd}/lib/systemd /usr/lib/systemd
+    ln -sfn ${debian}/usr/lib/openssh /usr/lib/openssh
+    mkdir -p /usr/lib/locale
+    ln -sfn ${debian}/usr/lib/locale/C.utf8 /usr/lib/locale/C.utf8
+    ln -sfn ${config.i18n.glibcLocales}/lib/locale/locale-archive /usr/lib/locale/locale-archive
+    ln -sfn ${debian}/usr/libexec/sudo /usr/libexec/sudo
+    ln -sfn ${debian}/usr/share/zoneinfo /usr/share/zoneinfo
+    ln -sfn ${pkgs.pam}/lib/security /lib/security
+    for program in mount umount; do ln -sfn ${pkgs.util-linux}/bin/$program /bin/$program; done
+    for program in swapon swapoff; do ln -sfn ${pkgs.util-linux}/bin/$program /usr/sbin/$program; done
+  '';
+
+  # Debian's su is that of util-linux, which uses this name for login shells.
+  environment.etc."pam.d/su-l".source = config.environment.etc."pam.d/su".source;
+
+  # The folder that Debian's sshd changes its root to.
+  systemd.tmpfiles.rules = [ "d /run/sshd 0755 root root -" ];
+
+  # Debian's nginx has folders for temporary files compiled in that only Debian's package creates.
+  services.nginx.appendHttpConfig =
+    lib.concatMapStrings (kind: "${kind}_temp_path /tmp/nginx_${kind};\n")
+      [
+        "client_body"
+        "fastcgi"
+        "proxy"
+        "scgi"
+        "uwsgi"
+      ];
+
+  # These parts need packages that are not in the overlay.
+  boot.bcache.enable = false;
+  documentation.enable = false;
+  documentation.man.enable = false;
+  environment.defaultPackages = [ ];
+  environment.stub-ld.enable = false;
+  fonts.fontconfig.enable = false;
+  networking.dhcpcd.enable = false;
+  networking.resolvconf.enable = false;
+  networking.useDHCP = false;
+  programs.command-not-found.enable = false;
+  programs.less.lessopen = null;
+  services.logrotate.enable = false;
+  services.nscd.enable = false;
+  system.disableInstallerTools = true;
+  system.nssModules = lib.mkForce [ ];
+  systemd.coredump.enable = false;
+  systemd.oomd.enable = false;
+  systemd.shutdownRamfs.enable = false;
+  xdg.autostart.enable = false;
+  xdg.icons.enable = false;
+  xdg.menus.enable = false;
+  xdg.mime.enable = false;
+  xdg.sounds.enable = false;
+
+  # Debian's localedef builds this locale only.
+  i18n.supportedLocales = [ "en_US.UTF-8/UTF-8" ];
+}

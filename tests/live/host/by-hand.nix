@@ -1,0 +1,11 @@
+# The sets of modules whose toplevels the tests compare with those of `nix build`.
+{ lib, modules }:
+lib.mapAttrs (_: names: map (name: modules.${name}) names) {
+  web = [ "web" ];
+  several = [
+    "database"
+    "people"
+    "schedule"
+    "web"
+  ];
+}

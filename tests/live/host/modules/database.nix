@@ -1,0 +1,7 @@
+# A PostgreSQL server with a database
+{
+  services.postgresql = {
+    enable = true;
+    ensureDatabases = [ "inventory" ];
+  };
+}

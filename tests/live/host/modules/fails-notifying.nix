@@ -1,0 +1,9 @@
+# A service that never reports that it is ready
+{
+  systemd.services.unready = {
+    wantedBy = [ "multi-user.target" ];
+    serviceConfig.Type = "notify";
+    serviceConfig.TimeoutStartSec = "2s";
+    script = "sleep infinity";
+  };
+}

@@ -1,0 +1,12 @@
+# A service that takes four seconds to start and two to stop
+{
+  systemd.services.slow = {
+    wantedBy = [ "multi-user.target" ];
+    serviceConfig = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+    };
+    script = "sleep 4";
+    preStop = "sleep 2";
+  };
+}

@@ -1,0 +1,48 @@
+"""The Debian suite that provides the binaries for each release of NixOS, and the packages that are installed from it.
+
+NixOS's units and modules expect a certain systemd. A newer systemd than the expected one works; an older one works if
+the units that it lacks are left out (`newer-units.nix`).
+
+| NixOS         | expects systemd | Debian suite | its systemd |
+|---------------|-----------------|--------------|-------------|
+| 24.05         | 255             | bookworm     | 252         |
+| 24.11         | 256             | bookworm     | 252         |
+| 25.05         | 257             | trixie       | 257         |
+| 25.11         | 258             | trixie       | 257         |
+| 26.05, 26.11  | 259 or newer    | trixie       | 257         |
+"""
+
+# The releases are compared as strings. Each suite serves its release and later ones, up to the next entry.
+SUITES = [("24.05", "bookworm"), ("25.05", "trixie")]
+
+# Packages that exist in every suite, one group a line: the system itself, its network, Perl for NixOS's scripts, the
+# services of the tests, tools that modules and scripts call, and the compiler and tools of the stdenv.
+PACKAGES = """
+systemd systemd-sysv udev dbus dbus-daemon dbus-user-session libpam-systemd libnss-systemd libnss-myhostname
+libpam-modules libpam-modules-bin libpam-runtime login passwd uidmap sudo util-linux mount eject fdisk bsdutils
+iproute2 iptables nftables iputils-ping net-tools netbase hostname bind9-host netcat-openbsd
+perl libconfig-inifiles-perl libfile-slurp-perl libnet-dbus-perl libxml-twig-perl libxml-parser-perl libjson-perl
+openssh-client openssh-server nginx-light postgresql
+bash bash-completion busybox-static coreutils procps psmisc kmod e2fsprogs dosfstools kbd console-setup-linux
+ncurses-bin ncurses-base tzdata ca-certificates locales libc-bin libc-l10n media-types acl attr libcap2-bin fuse3
+curl jq less nano lsof rsync git strace time file whois debianutils xauth xutils-dev openssl
+tar gzip bzip2 xz-utils zstd unzip cpio patch diffutils findutils gawk grep sed
+gcc libc6-dev make binutils patchelf python3-minimal libpython3-stdlib libxml2-utils xsltproc
+""".split()
+
+# Packages of one suite only.
+EXTRA = {
+    "bookworm": ["util-linux-extra", "nscd"],
+    "trixie": ["util-linux-extra", "libpam-modules"],
+}
+
+
+def find_suite(release):
+    """Returns the Debian suite for a release of NixOS, or None."""
+    served = [suite for first, suite in SUITES if first <= release]
+    return served[-1] if served else None
+
+
+def packages(suite):
+    """Returns the packages that are installed from a suite."""
+    return sorted(set(PACKAGES + EXTRA[suite]))

@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 # A service or a cron job may have no HOME.
 export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d : -f 6)
-.PHONY: help demo test test-nixos build check unit bench soak format docs clean
+.PHONY: help demo test test-nixos test-live build check unit bench soak format docs clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ test-nixos: ## Evaluate the flake and all pairs of built-in modules with the nix
 	@scripts/libnix --with-nix
 	cargo build --release
 	@tests/nixos/check --pairs
+
+test-live: ## Boot a NixOS of Debian's binaries with the nixpkgs in RUNTIME_MODULE_NIXPKGS, and toggle modules on it.
+	@scripts/packages build fixture test system
+	@scripts/libnix --with-nix
+	cargo build --release
+	cargo build
+	@tests/live/check
 
 build: ## Build the program.
 	@scripts/packages build

@@ -19,6 +19,7 @@ TOP = Path(__file__).resolve().parent.parent
 EVIDENCE = TOP / "docs/evidence"
 BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figures -->\n"
 BEGIN_MISSED, END_MISSED = "<!-- missed: scripts/figures.py --write -->\n", "<!-- end of missed -->\n"
+BEGIN_LIVE, END_LIVE = "<!-- live: scripts/figures.py --write -->\n", "<!-- end of live -->\n"
 BEGIN_SYSTEM, END_SYSTEM = "<!-- system: scripts/figures.py --write -->\n", "<!-- end of system -->\n"
 
 # The rows of the README: text, evidence file, name of the figure in it.
@@ -278,13 +279,32 @@ def counted(check):
     return text + (f", {len(check['skipped'])} skipped" if check["skipped"] else "")
 
 
+def on_nixos():
+    """Returns the results on booted NixOS systems, for each release."""
+    paths = sorted(EVIDENCE.glob("live-*.json"))
+    if not paths:
+        return "There is no evidence yet. Run `tests/live/check --evidence` to create it.\n"
+    text = "| NixOS | switch program | Debian | behaviours | failures | not tested | set-up | behaviours take | commit |\n"
+    text += "|---|---|---|---:|---:|---|---:|---:|---|\n"
+    for path in paths:
+        document = read(path)
+        found = document["found"]
+        skipped = "; ".join(f"`{name}`: {one['skipped']}" for name, one in found["behaviours"].items() if "skipped" in one)
+        row = [found["release"], found["switchProgram"], found["suite"], found["passed"] + found["failed"], found["failed"], skipped]
+        row += [f"{found['setUpSeconds']} s", f"{found['behavioursSeconds']} s"]
+        row += [f"`{document['commit'][:7]}`, [details](evidence/{path.name})"]
+        text += f"| {' | '.join(map(str, row))} |\n"
+    return text
+
+
 def page(path, figures):
     """Returns the text of a page with all of its generated parts updated."""
     text = put(path.read_text(), BEGIN, figures, END)
     if path.name == "performance.md":
         return put(text, BEGIN_MISSED, missed(), END_MISSED)
     if path.name == "reliability.md":
-        return put(text, BEGIN_SYSTEM, on_systemd(), END_SYSTEM)
+        text = put(text, BEGIN_SYSTEM, on_systemd(), END_SYSTEM)
+        return put(text, BEGIN_LIVE, on_nixos(), END_LIVE)
     return text
 
 

@@ -49,9 +49,10 @@ class Container(Machine):
             (self.root / name).mkdir(parents=True)
         (self.root / "etc/os-release").write_text("ID=nixos\n")
         (self.root / "etc/machine-id").write_text("00000000000000000000000000000002\n")
-        # The machine has been evaluated before: otherwise libnix hashes all inputs again in the first evaluation.
-        fetched = shutil.ignore_patterns("eval-cache*", "gitv3", "tarball*")
-        shutil.copytree(self.folder / "cache/nix", self.root / "root/.cache/nix", ignore=fetched)
+        # Without its cache, libnix reads all inputs again in the first evaluation. The boot service has its own cache.
+        for cache in ("root/.cache/nix", "var/cache/nix"):
+            fetched = shutil.ignore_patterns("eval-cache*", "gitv3", "tarball*")
+            shutil.copytree(self.folder / "cache/nix", self.root / cache, ignore=fetched)
         for name in ("upper", "work", "nix"):
             (lasting / name).mkdir()
         options = f"lowerdir={self.folder}/nix,upperdir={lasting}/upper,workdir={lasting}/work"

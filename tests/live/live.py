@@ -68,6 +68,8 @@ class Live(System):
         return self.must(f"nix build --no-link --print-out-paths '{flake or self.flake}#{attribute}'").strip()
 
     def at_base(self):
-        """Requires the state before the first module was enabled."""
-        super().at_base()
+        """Requires the state before the first module was enabled. There is no state before the first change."""
+        assert self.running() == self.base, f"{self.running()} is running instead of the base {self.base}"
+        state = self.state()
+        assert not state.get("pending") and not state.get("active"), f"unexpected state: {state}"
         assert self.failed() == [], self.failed()

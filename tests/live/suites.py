@@ -22,7 +22,7 @@ systemd systemd-sysv udev dbus dbus-daemon dbus-user-session libpam-systemd libn
 libpam-modules libpam-modules-bin libpam-runtime login passwd uidmap sudo util-linux mount eject fdisk bsdutils
 iproute2 iptables nftables iputils-ping net-tools netbase hostname bind9-host netcat-openbsd
 perl libconfig-inifiles-perl libfile-slurp-perl libnet-dbus-perl libxml-twig-perl libxml-parser-perl libjson-perl
-openssh-client openssh-server nginx-light postgresql
+openssh-client openssh-server nginx postgresql
 bash bash-completion busybox-static coreutils procps psmisc kmod e2fsprogs dosfstools kbd console-setup-linux
 ncurses-bin ncurses-base tzdata ca-certificates locales libc-bin libc-l10n media-types acl attr libcap2-bin fuse3
 curl jq less nano lsof rsync git strace time file whois debianutils xauth xutils-dev openssl

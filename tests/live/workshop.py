@@ -161,6 +161,11 @@ class Workshop:
         print(f"built {len(built)} systems in {time.monotonic() - begun:.0f} s", flush=True)
         return built
 
+    def switch_program(self, toplevel):
+        """Returns which of NixOS's two switch programs a toplevel contains: `perl` or `ng`."""
+        path = Path(f"{self.folder}{toplevel}/bin/switch-to-configuration")
+        return "perl" if not path.is_symlink() and b"/perl" in path.read_bytes().partition(b"\n")[0] else "ng"
+
     def missing(self, flake, attribute):
         """Lists the fixed-output derivations of an attribute, each with the derivations that need it."""
         path = self.nix("eval", "--raw", f"{flake}#{attribute}.drvPath")

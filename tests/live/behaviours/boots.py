@@ -6,7 +6,7 @@ def modules_are_restored_after_a_reboot(s):
     s.ok("enable", "web", "people")
     on = s.running()
     s.reboot()
-    s.wait("the modules are restored", lambda: s.state().get("active") == ["people", "web"], 120)
+    s.wait("the modules are restored", lambda: s.state().get("active") == ["web", "people"], 120)
     s.wait("the boot service has ended", lambda: s.machine.run("pgrep", "runtime-module").code != 0)
     assert s.running() == on and s.machine.run("readlink", "/run/booted-system").out.strip() == s.base
     assert s.answers("http://localhost/") == "hello from NixOS\n"

@@ -8,7 +8,7 @@ FAILURES = {
     "fails-after-start": ("brief.service", "ExecStart", "the connection is lost"),
     "fails-timeout": ("unfinished.service", None, "timed out"),
     "fails-notifying": ("unready.service", None, "timed out"),
-    "fails-without-program": ("absent.service", "ExecStart", "No such file"),
+    "fails-without-program": ("absent.service", "ExecStart", "status 203"),
     "fails-configured": ("nginx.service", None, "bind() to 192.0.2.1:80 failed"),
     "fails-reloading": ("reloaded.service", "ExecReload", "cannot reload"),
 }

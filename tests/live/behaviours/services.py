@@ -76,7 +76,7 @@ def users_groups_and_sudo_rules_apply(s):
 def several_modules_equal_the_same_written_by_hand(s):
     s.ok("enable", "web", "schedule")
     s.ok("enable", "people", "database")
-    s.is_on("database", "people", "schedule", "web")
+    s.is_on("web", "schedule", "people", "database")
     running = s.running()
     assert running == s.toplevel_by_hand("by-hand-several"), running
     s.ok("disable", "database", "people", "schedule")

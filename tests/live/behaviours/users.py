@@ -4,7 +4,7 @@
 def user_enables_through_the_daemon_and_sudo(s):
     done = s.as_user("alice", "runtime-module enable web view")
     assert done.code == 0, done
-    s.is_on("view", "web")
+    s.is_on("web", "view")
     assert s.answers("http://localhost/") == "hello from NixOS\n"
     view = s.read("/etc/view").split()
     assert "/build" in view and "/home" not in view and "/root" not in view, f"the build was not in a sandbox: {view}"

@@ -34,10 +34,13 @@ let
       mkdir -p $out/lib/systemd $out/lib/security $out/example/systemd $out/share
       for file in ${debian}/usr/lib/systemd/*; do
         case ''${file##*/} in
-          system | user) ;;
+          system | user | system-generators) ;;
           *) ln -s $file $out/lib/systemd/ ;;
         esac
       done
+      # The generators of other packages start programs that only Debian has.
+      mkdir $out/lib/systemd/system-generators
+      ln -s ${debian}/usr/lib/systemd/system-generators/systemd-* $out/lib/systemd/system-generators/
       ln -s ${debian}/usr/lib/x86_64-linux-gnu/security/pam_systemd*.so $out/lib/security/
       ln -s ${debian}/usr/lib/x86_64-linux-gnu/libnss_*.so.2 $out/lib/
       for folder in udev modprobe.d; do ln -s ${debian}/usr/lib/$folder $out/lib/$folder; done

@@ -37,7 +37,7 @@ const INVISIBLE: [&str; 10] = [
 
 /// Everything on which a result depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyInputs {
+pub struct KeyComponents {
     /// The locked reference: the hash of the tree, the subdirectory, and attributes of `self`.
     pub reference: String,
     /// Further attributes of `self`.
@@ -73,8 +73,8 @@ pub struct KeyInputs {
     pub program: String,
 }
 
-impl KeyInputs {
-    /// Collects the ingredients that a request contains. The caller sets the others.
+impl KeyComponents {
+    /// Collects the components that a request contains. The caller sets the others.
     pub fn new(request: &EvaluationRequest, lock: &str, expressions: &[&str]) -> Self {
         let EvaluationRequest {
             settings,
@@ -209,17 +209,17 @@ impl KeyInputs {
 /// The key of a cached result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Digest of all ingredients.
+    /// Digest of all components.
     pub digest: String,
-    /// Digest of the ingredients that are known without libnix: the source, the replaced inputs,
+    /// Digest of the components that are known without libnix: the source, the replaced inputs,
     /// the host, the modules, the extra modules, the specialisation and the option overrides.
     pub subject: String,
-    /// A digest of each ingredient, to report which one has changed.
+    /// A digest of each component, to report which one has changed.
     pub parts: BTreeMap<String, String>,
 }
 
 impl Key {
-    /// Returns the names of the ingredients that differ.
+    /// Returns the names of the components that differ.
     pub fn differences(&self, parts: &BTreeMap<String, String>) -> Vec<&str> {
         self.parts
             .iter()

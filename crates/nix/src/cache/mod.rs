@@ -13,7 +13,7 @@ mod key;
 mod results;
 mod roots;
 
-pub use key::{Key, KeyInputs, may_be_kept, visible, why_not, why_not_with};
+pub use key::{Key, KeyComponents, may_be_kept, visible, why_not, why_not_with};
 pub use results::{CachedResult, Lookup, Results};
 
 /// Identifies this build of the program by path, size, modification time and version.

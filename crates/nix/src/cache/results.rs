@@ -44,7 +44,7 @@ pub struct CachedResult {
     schema: u64,
     /// Digest of the key.
     pub key: String,
-    /// A digest of each ingredient of the key.
+    /// A digest of each component of the key.
     pub parts: BTreeMap<String, String>,
     pub host: String,
     pub modules: Vec<String>,
@@ -136,7 +136,7 @@ impl Results {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Returns the reason why a key has no result: the ingredients that differ from the closest
+    /// Returns the reason why a key has no result: the components that differ from the closest
     /// result of the same host.
     fn why(&self, key: &Key) -> String {
         let host = key.parts.get("the host");
@@ -302,14 +302,14 @@ fn digest_of(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::KeyInputs;
+    use crate::cache::KeyComponents;
     use crate::evaluation::Derivation;
 
     fn key(host: &str, lock: &str) -> Key {
-        let inputs = KeyInputs {
+        let inputs = KeyComponents {
             host: host.into(),
             lock: lock.into(),
-            ..KeyInputs::default()
+            ..KeyComponents::default()
         };
         inputs.key()
     }

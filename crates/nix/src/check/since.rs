@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::builder;
-use crate::cache::{KeyInputs, may_be_kept, why_not, why_not_with};
+use crate::cache::{KeyComponents, may_be_kept, why_not, why_not_with};
 use crate::error::CheckError;
 use crate::evaluation::{EvaluationRequest, FlakeReference, SYSTEM_TEXT, ToPin, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
@@ -108,7 +108,7 @@ fn differences(
         if let Some(why) = why_not(&request) {
             return Ok(Err(why));
         }
-        keys.push(KeyInputs::new(&request, lock, &[SYSTEM_TEXT]).key());
+        keys.push(KeyComponents::new(&request, lock, &[SYSTEM_TEXT]).key());
     }
     let other = keys[0].differences(&keys[1].parts);
     Ok(Ok(other.into_iter().map(String::from).collect()))

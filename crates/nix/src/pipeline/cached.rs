@@ -9,7 +9,7 @@ use anyhow::Result;
 use runtime_module_core::pipeline::CacheReport;
 
 use crate::cache::{
-    CachedResult, Key, KeyInputs, Lookup, Results, may_be_kept, this_program, visible, why_not,
+    CachedResult, Key, KeyComponents, Lookup, Results, may_be_kept, this_program, visible, why_not,
     why_not_with,
 };
 use crate::evaluation::{Derivation, Evaluated, EvaluationRequest, SYSTEM_TEXT, lock_text};
@@ -89,7 +89,7 @@ impl CacheUse {
         }
         self.tree.clone_from(&pin.source);
         self.lock = lock(libnix, request, pin).map_err(brief)?;
-        let mut inputs = KeyInputs::new(request, &self.lock, &[SYSTEM_TEXT]);
+        let mut inputs = KeyComponents::new(request, &self.lock, &[SYSTEM_TEXT]);
         self.may_build = !settings
             .iter()
             .any(|(name, value)| name == "allow-import-from-derivation" && value == "false");

@@ -1,4 +1,4 @@
-//! Tests that each changed ingredient changes the key, and that nothing else does.
+//! Tests that each changed component changes the key, and that nothing else does.
 
 use std::path::PathBuf;
 
@@ -54,12 +54,12 @@ fn flake(request: &mut EvaluationRequest) -> &mut FlakeReference {
     }
 }
 
-fn inputs(request: &EvaluationRequest) -> KeyInputs {
-    KeyInputs {
+fn inputs(request: &EvaluationRequest) -> KeyComponents {
+    KeyComponents {
         settings: vec![("system".into(), "x86_64-linux".into())],
         nix: "2.26.3".into(),
         program: "one".into(),
-        ..KeyInputs::new(request, "{}", &["1 + 1"])
+        ..KeyComponents::new(request, "{}", &["1 + 1"])
     }
 }
 
@@ -69,8 +69,8 @@ fn key(change: impl FnOnce(&mut EvaluationRequest)) -> Key {
     inputs(&request).key()
 }
 
-/// The name that `differences` returns for an ingredient, and a change to the ingredient.
-type InputChange = (&'static str, fn(&mut KeyInputs));
+/// The name that `differences` returns for a component, and a change to the component.
+type InputChange = (&'static str, fn(&mut KeyComponents));
 
 const CHANGES: [InputChange; 20] = [
     ("the source", |i| i.reference.push('x')),
@@ -108,7 +108,7 @@ const CHANGES: [InputChange; 20] = [
 ];
 
 #[test]
-fn each_ingredient_changes_key_and_is_named() {
+fn each_component_changes_key_and_is_named() {
     let before = inputs(&request());
     let mut keys = std::collections::BTreeSet::from([before.key().digest]);
     for (index, (name, change)) in CHANGES.iter().enumerate() {
@@ -125,23 +125,23 @@ fn each_ingredient_changes_key_and_is_named() {
             "change {index} ({name}) gives the same key as another change"
         );
     }
-    // There must be a change for each name. A new ingredient needs a new change.
+    // There must be a change for each name. A new component needs a new change.
     let named: std::collections::BTreeSet<&str> = CHANGES.iter().map(|(name, _)| *name).collect();
     assert_eq!(named.len(), before.key().parts.len());
 }
 
 #[test]
-fn text_moved_between_ingredients_changes_key() {
+fn text_moved_between_components_changes_key() {
     // The digest separates texts by their lengths, not by a separator.
-    let one = KeyInputs {
+    let one = KeyComponents {
         nix: "a".into(),
         program: "bc".into(),
-        ..KeyInputs::default()
+        ..KeyComponents::default()
     };
-    let other = KeyInputs {
+    let other = KeyComponents {
         nix: "ab".into(),
         program: "c".into(),
-        ..KeyInputs::default()
+        ..KeyComponents::default()
     };
     assert_ne!(one.key().digest, other.key().digest);
     assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));

@@ -124,8 +124,8 @@ impl NixValue {
         })
     }
 
-    /// Forces this value, an attribute set, and its attribute `name`. Returns `None` if it has no
-    /// such attribute.
+    /// Forces this value, which must be an attribute set, and returns its attribute `name`, also
+    /// forced. Returns `None` if it has no such attribute.
     #[doc(alias = "nix::EvalState::forceAttrs")]
     #[doc(alias = "nix_get_attr_byname")]
     pub fn select(&self, evaluator: &NixEvaluator, name: &str) -> Result<Option<Self>, NixError> {

@@ -94,7 +94,7 @@ fn apply_is_lazy() {
                 "the body with x"
             );
         }
-        // The value is forced only once: both selections are from the same set.
+        // An attribute can still be selected after the whole set has been forced.
         let set = apply(&e.state, "x: { a = x; b = [ x x ]; }", "f.nix", &[&text]).unwrap();
         assert_eq!(
             set.force_json(&e.state).unwrap(),

@@ -5,8 +5,9 @@ let
 
   # Depth of the comparison of an input with the one that it follows.
   shallow = 2;
-  # All levels of inputs are compared if the graph ends within `deep` levels and `many` inputs, counted on all paths. If
-  # it is larger or has cycles, only the first levels with at most `few` inputs in total are compared.
+  # Compare all levels of inputs if the graph has at most `deep` levels and `many` inputs. An input counts once for each
+  # path that leads to it. If the graph is larger or has cycles, compare only the first levels: as many as have at most
+  # `few` inputs in total, but at least `shallow`.
   deep = 16;
   many = 3000;
   few = 300;

@@ -11,7 +11,8 @@ use runtime_module_core::options::Options;
 use runtime_module_nix::session::NixSession;
 use runtime_module_nix::worker::run_own_program;
 
-/// Runs a command to its end with the global options of this run.
+/// Runs a subcommand of this program with the global options of this run, and returns its JSON
+/// output.
 pub fn own_program(
     session: &NixSession,
     command: &str,

@@ -122,7 +122,8 @@ pub struct InvalidStorePath {
 /// A violation of the syntax of store paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SyntaxViolation {
-    /// The path is not absolute, or its folder is missing or not plain.
+    /// The path is not absolute, consists of a single component, or its folder has an empty
+    /// component, `.`, `..` or a NUL byte.
     Folder,
     /// There is no dash after the folder.
     Dash,

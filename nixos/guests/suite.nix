@@ -89,9 +89,9 @@ in
       default = "/var/lib/test-suites/${name}/%i";
       example = "/mnt/results/%i/${name}";
       description = ''
-        The folder for the results of a run, which is one start of the unit. `%i` stands for the id of the run. The
-        folder contains the suite's own results, the file `output.log` with the output of the suite, and the file
-        `result.json` with the exit status.
+        The folder for the results of one run of the suite. Each start of the suite's unit is a run, and `%i` stands for
+        the ID of the run. The folder contains the suite's own results, the suite's output in `output.log`, and the exit
+        status in `result.json`.
       '';
     };
   }

@@ -2,8 +2,8 @@
 //! Afterwards, the state file, the GC roots and the running system must agree, and further runs
 //! must succeed.
 //!
-//! With `RUNTIME_MODULE_SOAK`, a test does this ten thousand times at random points: before or
-//! after the step, when a process reaches it for the first, second or third time.
+//! With `RUNTIME_MODULE_SOAK`, a test does this ten thousand times, each time at a random point:
+//! before or after a step, on the first, second or third time that a process reaches it.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -50,8 +50,8 @@ pub fn nix(test: &str) -> Option<PathBuf> {
     there
 }
 
-/// Returns the number of repetitions of a long test, or nothing unless `RUNTIME_MODULE_SOAK` is
-/// set. `RUNTIME_MODULE_SOAK_RUNS` replaces the number.
+/// Returns the number of repetitions of a long test; `None` if `RUNTIME_MODULE_SOAK` is not set.
+/// `RUNTIME_MODULE_SOAK_RUNS` overrides the number.
 pub fn soak(runs: usize) -> Option<usize> {
     std::env::var_os("RUNTIME_MODULE_SOAK")?;
     let fewer = std::env::var("RUNTIME_MODULE_SOAK_RUNS").ok();

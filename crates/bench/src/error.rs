@@ -94,7 +94,8 @@ messages! {
             kind: Usage,
             text: "cannot write {path}: {reason}",
             hint: "specify a file in an existing directory that you can write to; nothing was measured",
-            means: "The program checks this before it measures.",
+            means: "The result file cannot be written there. The program checks this before it measures, so nothing was \
+                measured.",
             next: "Specify a file in an existing directory that you can write to.",
         }
         NotPinned { file: String } {

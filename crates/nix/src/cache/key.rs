@@ -332,7 +332,8 @@ pub fn visible(settings: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("maps with string keys, lists and strings can be serialized as JSON")
+    serde_json::to_string(value)
+        .expect("maps with string keys, lists and strings can be serialized as JSON")
 }
 
 /// Computes a digest over texts and their lengths.

@@ -78,8 +78,8 @@ messages! {
                 and declare modules in services.runtimeModules.modules",
             hint: "or add the file of a module with --module FILE",
             means: "In a file, runtime modules are declared in the option `services.runtimeModules.modules`.",
-            next: "Import `nixos/runtime-modules` of the runtime-module repository in it and declare modules \
-                (docs/modules.md), or add one with `--module FILE`.",
+            next: "In the file, import `nixos/runtime-modules` from the runtime-module repository, and declare modules \
+                (docs/modules.md). Or add a module with `--module FILE`.",
         }
         NoSuchExtraModule { action: EvaluationAction, module: String } {
             kind: Usage,

@@ -33,7 +33,8 @@ pub(super) fn concerns(error: &NixError) -> bool {
     OUT_OF_REACH.iter().any(|text| error.message.contains(text))
 }
 
-/// Makes the failure, if the error is about a source. `action` is the failed action.
+/// Returns the message for an error about a source, an input or a lock file; `None` for other
+/// errors. `action` is the action that failed.
 pub(super) fn failure(action: &str, error: &NixError) -> Option<Failed> {
     let input = Input::of(error);
     if concerns(error) {

@@ -226,7 +226,8 @@ let
     else
       null;
 
-  # The options in the submodules of a used option, as a list of at most one element.
+  # A list with one entry that describes the options in the submodules of a used option. The list is empty if the option
+  # is not used, has no submodules, or cannot be evaluated.
   insideOf =
     one:
     let

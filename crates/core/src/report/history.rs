@@ -120,7 +120,7 @@ pub fn human(history: &History, now: u64, detail: Detail) -> String {
             text += &format!("{:7}{phases}\n", "");
         }
     }
-    text + "(*: running now, -: rollback is not possible)\n"
+    text + "(*: running now, -: system no longer kept)\n"
 }
 
 /// Formats the duration of each phase.

@@ -83,7 +83,7 @@ in
               type = types.nullOr types.str;
               default = null;
               example = "data";
-              description = "The serial number of the disk. `data` makes it /dev/disk/by-id/virtio-data in the guest.";
+              description = "The serial of the disk. With `data`, it is /dev/disk/by-id/virtio-data in the guest.";
             };
           };
         }

@@ -18,7 +18,7 @@ in
       default = null;
       example = "root";
       description = ''
-        Root's password. Everybody who can read the store can read it.
+        Root's password. Anyone who can read the store can read this password.
 
         If this option is null, root has no password. In a guest, root is then logged in automatically on the serial
         consoles. Only users who control the guest on its host can reach these consoles.

@@ -9,7 +9,7 @@ in
       type = types.str;
       default = "localhost";
       example = "server.example.org";
-      description = "The server. With `localhost`, the machine exports `export` itself.";
+      description = "The NFS server. With `localhost`, the machine itself exports the folder `export`.";
     };
     export = mkOption {
       type = types.strMatching "/.*";

@@ -18,8 +18,9 @@ in
       Whether an imageless guest can build derivations. If so, the guest has Nix, and its store is writable: it is an
       overlay in the guest's memory over the host's store.
 
-      While an overlay is mounted, its lower layer must not change: the kernel leaves the result undefined. So do not
-      enable runtime modules on the running guest from its host, because this adds paths to the host's store.
+      While the overlay is mounted, its lower layer, the host's store, must not change: the kernel leaves the result
+      undefined. Therefore, do not enable runtime modules on the running guest from its host, because the host would add
+      paths to its store.
 
       Overlayfs must be built into the guest's kernel. To use the packages of the system in builds, start the guest with
       `regInfo=PATH/registration` on the kernel's command line. PATH is the path of `system.build.guestRegistration`.

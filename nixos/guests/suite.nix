@@ -65,7 +65,7 @@ in
         type = types.either types.package (types.strMatching "/.+");
         description =
           if package == null then
-            "${title}, which nixpkgs does not have: a package or a folder with ${provides}."
+            "A package or a folder with ${provides}. nixpkgs does not have ${title}."
           else
             "The package of ${title}.";
       }

@@ -17,7 +17,7 @@ in
           tag = mkOption {
             type = types.str;
             example = "src";
-            description = "The tag of the share, as the host passes it to virtiofsd. It has at most 36 bytes.";
+            description = "The tag of the share, as the host passes it to virtiofsd. A tag has at most 36 bytes.";
           };
           options = mkOption {
             type = types.listOf types.str;

@@ -27,8 +27,8 @@ in
         The flake of this configuration: the `self` argument of its outputs function.
 
         If this option is set, runtime modules extend exactly the source that the running system was built from. The
-        store keeps this source and the sources of all inputs as long as it keeps the system. So evaluating a module
-        does not fetch the inputs again, and enabling a module brings in no unrelated changes.
+        store keeps this source and the sources of all inputs as long as it keeps the system. Therefore, evaluating a
+        module does not fetch the inputs again, and enabling a module does not bring in unrelated changes.
 
         If this option is null, the program pins the current version of the flake that `--flake` or the option
         `flakeUrl` names, or of the flake in `/etc/nixos`.
@@ -43,9 +43,9 @@ in
         The flake reference from which `runtime-module rebuild` updates this configuration. The reference must not
         depend on the current directory.
 
-        If this option is null, `rebuild` uses the reference of the flake that was pinned before. If no flake is pinned,
-        it uses the flake in `/etc/nixos`. If the option `flake` is set and no other flake was pinned since the last
-        boot, `rebuild` needs `--flake`.
+        If this option is null, `rebuild` uses the reference of the flake that was pinned last. If no flake is pinned,
+        it uses the flake in `/etc/nixos`. If the option `flake` is set and no other flake has been pinned since the
+        last boot, `rebuild` needs `--flake`.
       '';
     };
 
@@ -54,9 +54,9 @@ in
       default = null;
       example = "/etc/nixos/configuration.nix";
       description = ''
-        The file of a configuration that is not in a flake, or a folder with a `default.nix` or `configuration.nix`.
-        Write an absolute path as a string, so that Nix does not copy the file to the store. A plain `configuration.nix`
-        is evaluated with the `<nixpkgs>` of the machine's channels.
+        The path of a configuration that is not in a flake: either a file, or a folder with a `default.nix` or
+        `configuration.nix`. Write an absolute path as a string, so that Nix does not copy the file to the store. A
+        plain `configuration.nix` is evaluated with the `<nixpkgs>` of the machine's channels.
 
         The program does not pin a file: each change evaluates its current content. If the configuration is in a flake,
         set the option `flake` instead.
@@ -103,8 +103,8 @@ in
         order in which they were enabled: first the entries of lists, in the order of the list, and then the entries of
         sets, sorted by name.
 
-        Prefer the path of a file to a module that is written as a Nix value. A file is read only when its module is
-        enabled, and a comment at the beginning of the file is the source of the default description.
+        Prefer the path of a file to an inline module. A file is read only when its module is enabled, and a comment at
+        the beginning of the file becomes the default description.
       '';
     };
 
@@ -114,7 +114,7 @@ in
       example = true;
       description = ''
         Whether to add the built-in modules of runtime-module, such as `rt.gimp` and `rt.podman`, to `modules`. The
-        table at the end of this page lists them. A module that is not enabled has no cost.
+        table at the end of this page lists them. A module costs nothing until it is enabled.
       '';
     };
 
@@ -124,12 +124,12 @@ in
       defaultText = literalExpression "the program from runtime-module's own flake";
       example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
       description = ''
-        The runtime-module package to install. It must be linked against libnix 2.26 or newer; the flake provides packages
-        for Nix 2.28 to 2.35. If you import the NixOS module from the flake, the package is built with the flake's own
-        nixpkgs, so the Nix version of the host's nixpkgs does not matter.
+        The runtime-module package to install. It must be linked against libnix 2.26 or newer. The flake provides
+        packages for Nix 2.28 to 2.35. If you import the NixOS module from the flake, the package is built with the
+        flake's own nixpkgs, so the Nix version of the host's nixpkgs does not matter.
 
-        If this option is null, nothing is installed: no program, no boot service and no activation hook. This is the
-        default for a configuration that imports the module by its path instead of from the flake.
+        If this option is null, nothing is installed: no program, no boot service and no activation hook. Null is the
+        default if the configuration imports the NixOS module by its path instead of from the flake.
       '';
     };
 
@@ -140,8 +140,8 @@ in
       description = ''
         Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
         without runtime modules. With this option, the boot service waits for the network, and up to five minutes for
-        the boot to finish. After that, it evaluates, builds and activates the modules again. Until then, the
-        system without runtime modules runs. It also stays active if the boot service fails.
+        the boot to finish. After that, it evaluates, builds and activates the modules again. Until then, the machine
+        runs the system without runtime modules. If the boot service fails, that system stays active.
       '';
     };
 
@@ -182,9 +182,9 @@ in
       default = null;
       example = "60s";
       description = ''
-        The time that each change waits for `runtime-module confirm`, such as `60s` or `1h30m`. If nobody confirms in
-        this time, the change is rolled back. Set this option on machines that you reach over a network that a module
-        may break. If this option is null or `0`, changes need no confirmation.
+        How long each change waits for `runtime-module confirm`, such as `60s` or `1h30m`. If nobody confirms within
+        this time, the change is rolled back. Set this option on a remote machine if a module could break your
+        connection to it. If this option is null or `0`, changes need no confirmation.
       '';
     };
 

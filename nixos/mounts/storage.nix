@@ -97,8 +97,8 @@ in
               The arguments of `mkfs.FSTYPE`, which formats an empty device before it is mounted. If the value is a
               string, the shell splits it into arguments. If the value is null, only `autoFormat` can format the device.
 
-              A device with a file system of the type `fsType` is mounted as it is. The service does not format a device
-              that is mounted, or that has a partition table or other data that `blkid` recognises. It fails instead.
+              A device with a file system of the type `fsType` is mounted as it is. If the device is mounted, or has a
+              partition table or other data that `blkid` recognises, the service fails and does not format the device.
             '';
           };
           autoFormat = mkOption {

@@ -58,8 +58,8 @@ in
         `configuration.nix`. Write an absolute path as a string, so that Nix does not copy the file to the store. A
         plain `configuration.nix` is evaluated with the `<nixpkgs>` of the machine's channels.
 
-        The program does not pin a file: each change evaluates its current content. If the configuration is in a flake,
-        set the option `flake` instead.
+        The program does not pin a file: each change evaluates the file's current content. If the configuration is in a
+        flake, set the option `flake` instead.
       '';
     };
 
@@ -195,8 +195,8 @@ in
       description = ''
         The settle time, during which a change watches services of the types `simple`, `exec` and `idle`. systemd
         considers such a service started as soon as its process runs. If such a service fails within the settle time,
-        the change fails. If a unit is still starting, the change waits up to ten times as long. With `0`, the change
-        checks each service only once, without waiting. `--settle` overrides this option for one run.
+        the change fails. If a unit is still starting, the change waits for it up to ten times the settle time. With
+        `0`, the change checks each service only once, without waiting. `--settle` overrides this option for one run.
       '';
     };
 

@@ -36,6 +36,13 @@ class Live(System):
         """Cuts the power and boots again."""
         self.machine.reboot()
 
+    def program(self, *arguments, **options):
+        """Runs the program as root. Prints the output of a command that takes so long that something waits for a timeout."""
+        done = super().program(*arguments, **options)
+        if done.seconds > 60:
+            print(f"slow: {done}\n{self.must('systemctl list-jobs; journalctl --no-pager --lines=30')}", flush=True)
+        return done
+
     # --- the machine ---
 
     def logs(self, *units):

@@ -19,7 +19,7 @@ SUITES = [("24.05", "bookworm"), ("25.05", "trixie")]
 # services of the tests, tools that modules and scripts call, and the compiler and tools of the stdenv.
 PACKAGES = """
 systemd systemd-sysv udev dbus dbus-daemon dbus-user-session libpam-systemd libnss-systemd libnss-myhostname
-libpam-modules libpam-modules-bin libpam-runtime login passwd uidmap sudo util-linux mount eject fdisk bsdutils
+libpam-modules libpam-modules-bin libpam-runtime login passwd uidmap sudo util-linux util-linux-extra mount eject fdisk bsdutils
 iproute2 iptables nftables iputils-ping net-tools netbase hostname bind9-host netcat-openbsd
 perl libconfig-inifiles-perl libfile-slurp-perl libnet-dbus-perl libxml-twig-perl libxml-parser-perl libjson-perl
 openssh-client openssh-server nginx postgresql
@@ -32,8 +32,8 @@ gcc libc6-dev make binutils patchelf python3-minimal libpython3-stdlib libxml2-u
 
 # Packages of one suite only.
 EXTRA = {
-    "bookworm": ["util-linux-extra", "nscd"],
-    "trixie": ["util-linux-extra", "libpam-modules"],
+    "bookworm": ["nscd"],
+    "trixie": [],
 }
 
 

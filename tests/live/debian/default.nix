@@ -8,6 +8,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -56,6 +57,9 @@ in
         "scgi"
         "uwsgi"
       ];
+
+  # The newer switch program would have to be compiled, with crates that cannot be fetched here.
+  system.switch = lib.optionalAttrs (options.system.switch ? enableNg) { enableNg = false; };
 
   # These parts need packages that are not in the overlay.
   boot.bcache.enable = false;

@@ -28,7 +28,10 @@ let
     passthru.withLogin = true;
   };
   pam = build.fromDebian "linux-pam" {
-    programs = [ "unix_chkpwd" "mkhomedir_helper" ];
+    programs = [
+      "unix_chkpwd"
+      "mkhomedir_helper"
+    ];
     more = ''
       mkdir -p $out/lib
       ln -s ${debian}/usr/lib/x86_64-linux-gnu/security $out/lib/security
@@ -74,7 +77,10 @@ in
   };
 
   sudo = build.fromDebian "sudo" {
-    programs = [ "sudo" "visudo" ];
+    programs = [
+      "sudo"
+      "visudo"
+    ];
     more = ''
       ln -s sudo $out/bin/sudoedit
       ln -s bin $out/sbin
@@ -83,7 +89,13 @@ in
 
   dbus = build.fromDebian "dbus" {
     version = "1.14.10";
-    programs = [ "dbus-daemon" "dbus-send" "dbus-monitor" "dbus-uuidgen" "dbus-run-session" ]
+    programs = [
+      "dbus-daemon"
+      "dbus-send"
+      "dbus-monitor"
+      "dbus-uuidgen"
+      "dbus-run-session"
+    ]
     ++ [ "dbus-update-activation-environment" ];
     more = ''
       mkdir -p $out/libexec $out/share $out/lib/systemd/{system,user}

@@ -8,8 +8,28 @@ let
   inherit (prev) lib;
 
   # Names of outputs and of parts that modules select.
-  outputs = [ "out" "bin" "dev" "lib" "man" "doc" "info" "devdoc" "su" "mount" "swap" "login" "nss" "static" ]
-  ++ [ "daemon" "terminfo" "nscd" "getent" ];
+  outputs = [
+    "out"
+    "bin"
+    "dev"
+    "lib"
+    "man"
+    "doc"
+    "info"
+    "devdoc"
+    "su"
+    "mount"
+    "swap"
+    "login"
+    "nss"
+    "static"
+  ]
+  ++ [
+    "daemon"
+    "terminfo"
+    "nscd"
+    "getent"
+  ];
 in
 rec {
   # Gives a derivation the interface of a package of nixpkgs: every output is the only one, and overriding changes nothing.

@@ -45,7 +45,15 @@ in
   openssh = build.fromDebian "openssh" {
     version = versions.openssh;
     mainProgram = "ssh";
-    programs = [ "ssh" "scp" "sftp" "ssh-add" "ssh-agent" "ssh-keygen" "ssh-keyscan" ];
+    programs = [
+      "ssh"
+      "scp"
+      "sftp"
+      "ssh-add"
+      "ssh-agent"
+      "ssh-keygen"
+      "ssh-keyscan"
+    ];
     # NixOS checks the configuration with `sshd -G` during the build. Debian bookworm's sshd does not have this option.
     more = ''
       cat > $out/bin/sshd <<'EOF'

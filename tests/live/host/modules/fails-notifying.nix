@@ -4,6 +4,6 @@
     wantedBy = [ "multi-user.target" ];
     serviceConfig.Type = "notify";
     serviceConfig.TimeoutStartSec = "2s";
-    script = "sleep infinity";
+    script = "exec sleep infinity";
   };
 }

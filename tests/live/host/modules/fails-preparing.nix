@@ -3,7 +3,7 @@
   systemd.services.unprepared = {
     wantedBy = [ "multi-user.target" ];
     preStart = "echo the folder is absent >&2; exit 3";
-    script = "sleep infinity";
+    script = "exec sleep infinity";
     serviceConfig.Restart = "always";
     serviceConfig.RestartSec = "10s";
   };

@@ -4,6 +4,6 @@
     wantedBy = [ "multi-user.target" ];
     serviceConfig.Type = "oneshot";
     serviceConfig.TimeoutStartSec = "2s";
-    script = "echo waiting; sleep infinity";
+    script = "echo waiting; exec sleep infinity";
   };
 }

@@ -67,7 +67,7 @@ pub struct LockedFlake {
     /// The fetched inputs at any depth, except inputs that follow others, or that are part of the
     /// tree of the flake or of another input.
     pub inputs: Vec<LockedInput>,
-    /// The overriding references of the request in their absolute form, in the same order.
+    /// The flake references that replace inputs, made absolute, in the order of the request.
     pub input_overrides: Vec<String>,
     /// The names of the settings in the flake's `nixConfig`.
     pub config_names: Vec<String>,

@@ -181,7 +181,8 @@ fn colours(text: &str) -> usize {
 /// A terminal in its own tmux server.
 pub(super) struct Terminal<'a> {
     env: &'a TestEnv,
-    /// Distinguishes the servers of one test: the previous one may still be ending.
+    /// Makes the server unique within a test, because the previous server may still be shutting
+    /// down.
     number: usize,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::support::{Evidence, Lab, attempt_at_random, soak};
 
-/// Injects the fault into scenarios until one reaches it. Returns whether one did.
+/// Runs scenarios with the fault until one of them triggers it. Returns whether one did.
 fn suffer(lab: &mut Lab, fault: &str) -> bool {
     let point = fault.split(':').next().unwrap_or_default();
     lab.scenarios(point)

@@ -21,7 +21,8 @@ UNWANTED += ["usr/share/bug/*", "usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin"]
 # Files that only root may read do not belong into a store.
 UNWANTED += ["etc/shadow*", "etc/gshadow*", "etc/ssl/private", "etc/ssh/ssh_host_*"]
 
-# Packs /usr and /etc, and for each package the list of its files. Nix refuses set-id files in builders.
+# Packs /usr, /etc and the file list of each package. Clears the setuid and setgid bits, because Nix builds cannot
+# create files with them.
 PACK = r"""
 set -eu
 cd "$1"

@@ -169,8 +169,8 @@ impl Processes {
         self.left_but("\0", time);
     }
 
-    /// Fails unless all processes without `text` in their command line end within this time.
-    /// Returns those with it.
+    /// Waits until only processes with `text` in their command line are left, and returns them.
+    /// Fails if any other process is still running after `time`.
     pub fn left_but(&self, text: &str, time: Duration) -> Vec<(Pid, String)> {
         let begun = Instant::now();
         let mut before = None;

@@ -19,7 +19,7 @@ messages! {
             kind: Refused,
             text: "cannot get root privileges: no usable elevation program was found (sudo, run0 or doas)",
             hint: "run the command as root, or install one of these programs and use --elevate auto",
-            means: "None of sudo, run0 and doas is in `PATH`, or the one that `--elevate` selects is not.",
+            means: "`PATH` contains none of sudo, run0 and doas, or does not contain the program that `--elevate` selects.",
             next: "Run the command as root, or install one of these programs. `--elevate auto` uses the first one \
                 that is installed.",
         }

@@ -9,7 +9,7 @@ messages! {
         Refused {
             kind: Refused,
             text: "the switch program refused to switch, and changed nothing",
-            means: "The switch program exited with status 1 before it began, for example because a pre-switch check \
+            means: "The switch program exited with status 1 before it began to switch, for example because a pre-switch check \
                 failed.",
             next: "Read the output above the message and the log that the message names. Fix the cause, then try again.",
         }

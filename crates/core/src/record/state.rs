@@ -267,8 +267,8 @@ impl State {
         write_json(&locations.state(), self, Point::WriteState)
     }
 
-    /// Returns whether an external switch has happened since our last switch, so that another
-    /// system is running.
+    /// Returns whether the running system must come from an external switch, because it is not one
+    /// of the systems that this state records.
     pub fn foreign(&self, running: Option<&str>) -> bool {
         match &self.pending {
             // During a transaction, both of its systems are ours. A switch to any other system,

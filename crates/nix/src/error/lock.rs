@@ -39,8 +39,8 @@ messages! {
             hint: "lock the flake with Nix {libnix}, or use a build of runtime-module that is linked to the Nix release \
                 that wrote the file",
             means: "Another release of Nix wrote the lock file.",
-            next: "Lock the flake with the release that the message names, or use a build of runtime-module that is \
-                linked to the other release.",
+            next: "Lock the flake again with the Nix release of libnix that the message names, or use a build of \
+                runtime-module that is linked to the Nix release that wrote the lock file.",
         }
         NoFolder { flake: String, path: String } {
             kind: Evaluation,

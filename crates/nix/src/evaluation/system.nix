@@ -260,7 +260,8 @@ let
   agree =
     here: there: name:
     let
-      definitions = option: if name == "config" then option.value else option.definitions or [ option.value ];
+      definitions =
+        option: if name == "config" then option.value else option.definitions or [ option.value ];
       # Returns whether the option has only its default: 1500 is the priority of a default. Some defaults only throw, so
       # they are not compared.
       isDefault = option: option.highestPrio or 100 >= 1500;
@@ -407,7 +408,7 @@ in
 
   failedAssertions = failedIn config;
 
-  # Assertions that also fail without any module. Read only if an assertion has failed.
+  # Assertions that also fail without runtime modules. Evaluated only if an assertion has failed.
   failedWithout = failedIn (meant base);
 
   warnings = config.warnings or [ ];

@@ -27,8 +27,8 @@ impl Store {
         self.0.reconnect();
     }
 
-    /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
-    /// plain paths. May use the network.
+    /// Returns the paths that must be built or fetched to realise `paths`, which are derivations
+    /// (with all outputs) or plain store paths. May use the network.
     pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
         let missing = self.0.query_missing(&StorePath::parse_all(paths)?)?;
         Ok(Missing {

@@ -6,7 +6,7 @@
       Type = "oneshot";
       RemainAfterExit = true;
     };
-    script = "sleep 4";
-    preStop = "sleep 2";
+    script = "exec sleep 4";
+    preStop = "exec sleep 2";
   };
 }

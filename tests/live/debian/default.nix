@@ -58,7 +58,7 @@ in
         "uwsgi"
       ];
 
-  # The newer switch program would have to be compiled, with crates that cannot be fetched here.
+  # The newer switch program would have to be compiled, with crates that the overlay lacks.
   system.switch = lib.optionalAttrs (options.system.switch ? enableNg) { enableNg = false; };
 
   # These parts need packages that are not in the overlay.

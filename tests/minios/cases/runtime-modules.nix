@@ -518,7 +518,7 @@ in
   };
   file-relative = (baked [ ] { file = "./configuration.nix"; }).file;
   confirm-odd = (baked [ ] { confirm = "soon"; }).confirm;
-  settle-odd = (baked [ ] { settle = "00"; }).settle;
+  settle-odd = (baked [ ] { settle = "3x"; }).settle;
   elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
   failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
 
@@ -606,7 +606,7 @@ in
     schema = 2;
     host = null;
     confirm = "soon";
-    settle = "3";
+    settle = "3x";
     elevation = "su";
     more = true;
     flake.source = 1;

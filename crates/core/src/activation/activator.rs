@@ -33,7 +33,7 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
     // In a unit, `setsid` fails, because systemd has already started the process in its own
     // session. This failure is harmless.
     let _ = unix::unistd::setsid();
-    let _deaf = catch_signals()?;
+    let _signals = catch_signals()?;
     let request: Request = take_over(locations, name)?;
     fault::arm(request.fault.as_deref())?;
     let mut log = Log::open(locations.log(name))?;

@@ -25,7 +25,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
             format!("cannot look up the user who ran sudo: no user has the ID {uid}")
         })?;
     // Ctrl-C in the terminal must end only the client. The activation continues.
-    let _deaf = relay::catch_signals()?;
+    let _signals = relay::catch_signals()?;
     let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
     let mut client = Command::new(programs::light()?)
         .arg("--activator-on-stdin")

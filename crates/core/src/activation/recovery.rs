@@ -212,7 +212,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         return Err(TransactionError::InvalidName { name: name.into() }.into());
     }
     let _ = unix::unistd::setsid();
-    let _deaf = catch_signals()?;
+    let _signals = catch_signals()?;
     std::thread::sleep(wait);
     let _held = hold(locations, "roll back the unconfirmed change", WAIT_LIMIT)?;
     let state = LocalHost::new(locations).state()?;

@@ -47,7 +47,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
         Err(error) => return Err(error),
     };
     fault::arm(request.fault.as_deref())?;
-    let _deaf = catch_signals()?;
+    let _signals = catch_signals()?;
     let gone = watch_connection(from);
     let answer = match relay(&request, &gone, |line| {
         send(&mut to, &ActivationMessage::Line { line })

@@ -158,16 +158,11 @@ fn unknown(situation: &Situation) -> Failed {
         Some(file) => SourceError::UnknownFlake
             .detail(format!("{file} exists, but there is no flake.nix next to it"))
             .hint(format!("use --file {file} to evaluate the file impurely; set services.runtimeModules.file to make this permanent"))
-            .hint(format!("to pin the configuration, create a flake.nix next to the file, define its output nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./{} ]; }}, and specify the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()), file_name(file))),
+            .hint(format!("to pin the configuration, create a flake.nix next to the file, define its output nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and specify the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
         None => SourceError::UnknownFlake
             .hint("specify the flake with --flake and its host with --host; the program then pins the flake")
             .hint("or set services.runtimeModules.flake = self in the configuration, then switch to it with nixos-rebuild"),
     }
-}
-
-/// Returns the last component of a path.
-fn file_name(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
 }
 
 fn own_name() -> Result<String> {

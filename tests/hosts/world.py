@@ -26,6 +26,12 @@ experimental-features = nix-command flakes
 LAST_MODIFIED = 1_700_000_000
 
 
+def clean_environment():
+    """Returns the environment without the variables that change what Nix or the program does."""
+    inherited = ("NIX", "RUNTIME_MODULE", "GC_", "SUDO", "XDG")
+    return {name: value for name, value in os.environ.items() if not name.startswith(inherited)}
+
+
 class World:
     """Everything that a run needs, in one folder. Results of an earlier run are reused."""
 
@@ -41,12 +47,7 @@ class World:
         for folder in ("etc", "home", "cache", "roots"):
             (self.work / folder).mkdir(parents=True, exist_ok=True)
         (self.work / "etc/nix.conf").write_text(CONFIGURATION)
-        self.env = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("NIX", "RUNTIME_MODULE", "GC_", "SUDO", "XDG"))
-        }
-        self.env |= {
+        self.env = clean_environment() | {
             "NIX_CONF_DIR": str(self.work / "etc"),
             "NIX_USER_CONF_FILES": "/dev/null",
             "HOME": str(self.work / "home"),

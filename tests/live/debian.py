@@ -3,7 +3,6 @@ cache, under a name that depends on the suite, the packages and this recipe.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import suites
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "system"))
-from machine import Missing  # noqa: E402
+from machine import Missing, cache  # noqa: E402
 
 # Documentation, translations and hardware databases make up a third of the files, and nothing here reads them.
 UNWANTED = ["usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/lintian/*", "usr/share/locale/*"]
@@ -35,11 +34,6 @@ done
 shift
 tar --create --file="$1" --mtime=@1 --sort=name --owner=0 --group=0 --mode=ug-s "${@:2}" ./usr ./etc ./lists
 """
-
-
-def cache():
-    """Returns the project's folder in the cache of the user."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runtime-module"
 
 
 def make_archive(suite):

@@ -4,9 +4,9 @@ this store is `/nix`, so that the result can be booted as it is and the machine'
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,20 +14,13 @@ from pathlib import Path
 import binaries
 import debian
 import suites
-from debian import Missing
+from debian import Missing, cache
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "hosts"))
+from world import CONFIGURATION, LAST_MODIFIED, clean_environment  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-
-CONFIGURATION = """\
-build-users-group =
-substituters =
-sandbox = false
-flake-registry =
-experimental-features = nix-command flakes
-max-jobs = 2
-warn-dirty = false
-"""
 
 # Runs a command with another folder as /nix. If the machine has no /nix, the root becomes a folder in memory in which
 # the machine's folders are mounted.
@@ -54,8 +47,6 @@ mount --bind "$nix" /nix
 exec "$@"
 """
 
-LAST_MODIFIED = 1_700_000_000
-
 
 def check_tree(nixpkgs):
     """Returns the release of a nixpkgs tree. Raises `Missing` if the tree cannot be booted."""
@@ -81,17 +72,15 @@ class Workshop:
         if not self.suite:
             raise Missing(f"no Debian suite has the binaries for NixOS {self.release}")
         self.archive = debian.make_archive(self.suite)
-        self.folder = debian.cache() / f"live-{self.archive.name.removeprefix('live-debian-')}"
+        self.folder = cache() / f"live-{self.archive.name.removeprefix('live-debian-')}"
         for name in ("nix", "root", "etc", "home", "cache"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        (self.folder / "etc/nix.conf").write_text(CONFIGURATION)
+        (self.folder / "etc/nix.conf").write_text(f"{CONFIGURATION}max-jobs = 2\nwarn-dirty = false\n")
         self.known = self.folder / "sources.json"
 
     def run(self, *command, **options):
         """Runs a command with the store as /nix, and returns the finished process."""
-        inherited = ("NIX", "RUNTIME_MODULE", "GC_", "SUDO", "XDG")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(inherited)}
-        env |= {
+        env = clean_environment() | {
             "NIX_CONF_DIR": str(self.folder / "etc"),
             "NIX_USER_CONF_FILES": "/dev/null",
             "NIX_REMOTE": "local",

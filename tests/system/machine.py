@@ -93,19 +93,23 @@ def packages_of(program):
     return {line.split(":")[0] for line in found.splitlines()}
 
 
+def cache():
+    """Returns the project's folder in the cache of the user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runtime-module"
+
+
 def debian(program):
     """Returns the directory of the container's Debian, and creates it if it is not cached."""
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     suite = release.get("VERSION_CODENAME", "").strip('"')
     packages = sorted(set(PACKAGES) | packages_of(program))
     recipe = hashlib.sha256("\n".join([suite, PREPARE, *packages]).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runtime-module"
-    folder = cache / f"debian-{recipe}"
+    folder = cache() / f"debian-{recipe}"
     if folder.exists():
         return folder
     print(f"building the Debian of the container once, in {folder}", flush=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f"debian-{recipe}.", dir=cache))
+    cache().mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f"debian-{recipe}.", dir=cache()))
     try:
         hook = made.with_suffix(".prepare")
         hook.write_text(f"#!/bin/sh\n{PREPARE}")

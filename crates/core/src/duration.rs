@@ -103,6 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn option_type_has_the_documented_syntax() {
+        let options = include_str!("../../../nixos/runtime-modules/options.nix");
+        let inner = SYNTAX
+            .strip_prefix("^(")
+            .and_then(|rest| rest.strip_suffix(")$"));
+        let literal = inner.expect("an anchored pattern").replace('\\', "\\\\");
+        assert!(
+            options.contains(&format!("strMatching \"{literal}\"")),
+            "{literal}"
+        );
+    }
+
+    #[test]
     fn parser_agrees_with_the_documented_syntax() {
         let syntax = regex::Regex::new(SYNTAX).expect("a regular expression");
         let pieces = [

@@ -16,7 +16,7 @@ LOADER = f"{LIBRARIES}/ld-linux-x86-64.so.2"
 # The loader and the parts of glibc that belong to it. They have no dependencies that need a path.
 GLIBC = ("ld-linux", "libc.so", "libpthread.so", "libdl.so", "librt.so")
 
-PT_DYNAMIC, PT_INTERP = 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 
 
 def unpack():
@@ -51,16 +51,27 @@ def relocate_link(path):
 
 
 def segments(path):
-    """Returns the types of the segments of a program or shared library. The set is empty for all other files."""
+    """Returns the type, address and size of each segment of a program or shared library. The list is empty for all other
+    files."""
     with open(path, "rb") as file:
         head = file.read(64)
         if len(head) < 64 or head[:5] != b"\x7fELF\x02" or head[16] not in (2, 3):
-            return set()
+            return []
         start, = struct.unpack_from("<Q", head, 32)
         size, count = struct.unpack_from("<HH", head, 54)
         file.seek(start)
         table = file.read(size * count)
-    return {struct.unpack_from("<I", table, size * index)[0] for index in range(count)}
+    fields = (struct.unpack_from("<IIQQQQQ", table, size * index) for index in range(count))
+    return [(kind, address, length) for kind, _, _, address, _, _, length in fields]
+
+
+def check_segments(path):
+    """Raises an error if segments of a program overlap in memory, because such a program crashes when it starts."""
+    end = 0
+    for start, length in sorted((start, length) for kind, start, length in segments(path) if kind == PT_LOAD):
+        if start < end:
+            raise RuntimeError(f"patchelf damaged {path}: its segments overlap at {start:#x}")
+        end = start + length
 
 
 class Patchelf:
@@ -81,18 +92,20 @@ class Patchelf:
         """Sets the loader and the library folders of a program or library."""
         if os.path.basename(path).startswith(GLIBC):
             return
-        kinds = segments(path)
+        kinds = {kind for kind, _, _ in segments(path)}
         if PT_DYNAMIC not in kinds:
             return
         own = [folder for folder in self.run("--print-rpath", path).split(":") if folder]
         own = [OUT + folder if folder.startswith("/") else folder for folder in own]
         # RPATH, unlike RUNPATH, also applies to the dependencies of a library that is opened later.
-        options = ["--force-rpath", "--set-rpath", ":".join([LIBRARIES, f"{LIBRARIES}/systemd", *own])]
-        if PT_INTERP in kinds:
-            options += ["--set-interpreter", LOADER]
+        folders = ":".join([LIBRARIES, f"{LIBRARIES}/systemd", *own])
         mode = stat.S_IMODE(os.stat(path).st_mode)
         os.chmod(path, 0o755)
-        self.run(*options, path)
+        self.run("--force-rpath", "--set-rpath", folders, path)
+        # In one step with the folders, or before them, patchelf 0.18 makes overlapping segments in Debian trixie's cc1.
+        if PT_INTERP in kinds:
+            self.run("--set-interpreter", LOADER, path)
+        check_segments(path)
         os.chmod(path, mode)
 
 

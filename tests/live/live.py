@@ -13,9 +13,10 @@ FOLDER = "/etc/nixos"
 class Live(System):
     """The program on a booted NixOS, on a base without modules."""
 
-    def __init__(self, machine, flake, faulty):
-        """`flake` is the source of the host. `faulty` is a program in the store that can inject faults, or None."""
-        super().__init__(machine, "nixos", flake, has_checks=False)
+    def __init__(self, machine, flake, faulty, has_checks):
+        """`flake` is the source of the host. `faulty` is a program in the store that can inject faults, or None.
+        `has_checks` says whether this release of NixOS has pre-switch checks."""
+        super().__init__(machine, "nixos", flake, has_checks)
         self.faulty = faulty
 
     # --- before and after a behaviour ---
@@ -73,6 +74,10 @@ class Live(System):
         """Builds a configuration of `by-hand.nix` with the nix command; returns the toplevel."""
         attribute = f"nixosConfigurations.{name}.config.system.build.toplevel"
         return self.must(f"nix build --no-link --print-out-paths '{flake or self.flake}#{attribute}'").strip()
+
+    def has_inhibitors(self):
+        """Returns whether this release of NixOS has switch inhibitors."""
+        return self.machine.run("test", "-e", "/run/current-system/switch-inhibitors").code == 0
 
     def at_base(self):
         """Requires the state before the first module was enabled. There is no state before the first change."""

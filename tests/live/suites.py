@@ -1,17 +1,17 @@
 """The Debian suite that provides the binaries for each release of NixOS, and the packages that are installed from it.
 
-NixOS's units and modules expect a certain systemd. A newer systemd than the expected one works; an older one works if
-the units that it lacks are left out (`newer-units.nix`).
+NixOS's units and modules expect a certain systemd. Another systemd works if the units that it lacks are left out
+(`debian/packages/absent-units.nix`).
 
-| NixOS         | expects systemd | Debian suite | its systemd |
-|---------------|-----------------|--------------|-------------|
-| 24.05         | 255             | bookworm     | 252         |
-| 24.11         | 256             | bookworm     | 252         |
-| 25.05         | 257             | trixie       | 257         |
-| 25.11         | 258             | trixie       | 257         |
-| 26.05, 26.11  | 259 or newer    | trixie       | 257         |
+| NixOS   | expects systemd | Debian suite | its systemd | switch program |
+|---------|-----------------|--------------|-------------|----------------|
+| 24.05   | 255             | bookworm     | 252         | Perl           |
+| 24.11   | 256             | bookworm     | 252         | Perl           |
+| 25.05   | 257             | trixie       | 257         | -ng            |
+| 25.11   | 257             | trixie       | 257         | -ng            |
+| 26.11   | 260             | trixie       | 257         | -ng            |
 
-docs/verifying.md names the releases that were tested. Only 24.05 passes so far.
+docs/verifying.md names the releases that were tested.
 """
 
 # The releases are compared as strings. Each suite serves its release and later ones, up to the next entry.
@@ -35,7 +35,8 @@ gcc libc6-dev make binutils patchelf python3-minimal libpython3-stdlib libxml2-u
 # Packages of one suite only.
 EXTRA = {
     "bookworm": ["nscd"],
-    "trixie": [],
+    # systemd-dev and libdbus-1-dev contain the files that switch-to-configuration-ng is compiled with.
+    "trixie": ["systemd-dev", "libdbus-1-dev", "libpam-lastlog2", "lastlog2", "dbus-broker"],
 }
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import binaries
+import compiled
 import debian
 import suites
 from debian import Missing, cache
@@ -72,6 +73,8 @@ class Workshop:
         if not self.suite:
             raise Missing(f"no Debian suite has the binaries for NixOS {self.release}")
         self.archive = debian.make_archive(self.suite)
+        self.compiled = {name: compiled.make_program(nixpkgs, self.archive, name) for name in compiled.find_used(nixpkgs)}
+        self.has_checks = (nixpkgs / "nixos/modules/system/activation/pre-switch-check.nix").exists()
         self.folder = cache() / f"live-{self.archive.name.removeprefix('live-debian-')}"
         for name in ("nix", "root", "etc", "home", "cache"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,6 +126,8 @@ class Workshop:
             binaries.collect(self.program, self.nix_program, scratch / "built")
             if self.faulty:
                 binaries.copy_program(self.faulty, scratch / "built/faulty")
+            for name, file in self.compiled.items():
+                binaries.copy(file, scratch / "built" / name / "bin" / compiled.PROGRAMS[name])
             project = scratch / "project"
             project.mkdir()
             for name in ("flake.nix", "package.nix"):
@@ -150,7 +155,7 @@ class Workshop:
         print(f"built {len(built)} systems in {time.monotonic() - begun:.0f} s", flush=True)
         return built
 
-    def switch_program(self, toplevel):
+    def find_switch_program(self, toplevel):
         """Returns which of NixOS's two switch programs a toplevel contains: `perl` or `ng`."""
         path = Path(f"{self.folder}{toplevel}/bin/switch-to-configuration")
         return "perl" if not path.is_symlink() and b"/perl" in path.read_bytes().partition(b"\n")[0] else "ng"

@@ -3,12 +3,12 @@
 {
   archive,
   built,
+  nixpkgs,
   suite,
 }:
 {
   config,
   lib,
-  options,
   pkgs,
   ...
 }:
@@ -18,15 +18,16 @@ let
   systemd = config.systemd.package;
 in
 {
-  nixpkgs = {
-    hostPlatform = "x86_64-linux";
-    config.replaceStdenv = import ./stdenv.nix { inherit debian versions; };
+  nixpkgs.pkgs = import nixpkgs {
+    localSystem.system = "x86_64-linux";
+    config = { };
     overlays = [ (import ./packages { inherit built debian versions; }) ];
+    stdenvStages = import ./stages.nix { inherit debian nixpkgs versions; };
   };
 
   # Debian's programs start other programs at these paths, and open files there.
   system.activationScripts.debianPaths = ''
-    mkdir -p /bin /lib /usr/lib /usr/libexec /usr/local /usr/sbin /usr/share
+    mkdir -p /bin /lib /usr/bin /usr/lib /usr/libexec /usr/local /usr/sbin /usr/share
     ln -sfn ${systemd}/bin /usr/local/sbin
     ln -sfn ${systemd}/lib/systemd /lib/systemd
     ln -sfn ${systemd}/lib/systemd /usr/lib/systemd
@@ -37,7 +38,11 @@ in
     ln -sfn ${debian}/usr/libexec/sudo /usr/libexec/sudo
     ln -sfn ${debian}/usr/share/zoneinfo /usr/share/zoneinfo
     ln -sfn ${pkgs.pam}/lib/security /lib/security
+    # At the first path in bookworm, and at the second one in trixie.
     for program in mount umount; do ln -sfn ${pkgs.util-linux}/bin/$program /bin/$program; done
+    for program in mount umount; do ln -sfn ${pkgs.util-linux}/bin/$program /usr/bin/$program; done
+    ln -sfn ${debian}/usr/bin/dbus-broker /usr/bin/dbus-broker
+    ln -sfn /run/wrappers/bin/unix_chkpwd /usr/sbin/unix_chkpwd
     for program in swapon swapoff; do ln -sfn ${pkgs.util-linux}/bin/$program /usr/sbin/$program; done
   '';
 
@@ -46,6 +51,9 @@ in
 
   # The folder that Debian's sshd changes its root to.
   systemd.tmpfiles.rules = [ "d /run/sshd 0755 root root -" ];
+
+  # Each suite has one version.
+  services.postgresql.package = pkgs.postgresql;
 
   # Debian's nginx has folders for temporary files compiled in that only Debian's package creates.
   services.nginx.appendHttpConfig =
@@ -58,11 +66,10 @@ in
         "uwsgi"
       ];
 
-  # The newer switch program would have to be compiled, with crates that the overlay lacks.
-  system.switch = lib.optionalAttrs (options.system.switch ? enableNg) { enableNg = false; };
-
   # These parts need packages that are not in the overlay.
   boot.bcache.enable = false;
+  # This file is made from the configuration of a kernel.
+  environment.etc."sysctl.d/55-nixos-aslr-entropy.conf".enable = false;
   documentation.enable = false;
   documentation.man.enable = false;
   environment.defaultPackages = [ ];

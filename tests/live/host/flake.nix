@@ -30,7 +30,7 @@
         modules = [
           runtime-module.nixosModules.default
           (import ./debian {
-            inherit archive built;
+            inherit archive built nixpkgs;
             suite = import ./suite.nix;
           })
           ./machine.nix

@@ -1,6 +1,7 @@
 # A small server in a container.
 {
   lib,
+  options,
   pkgs,
   self,
   ...
@@ -52,6 +53,9 @@
       fi
     '';
   };
+
+  # A value that must not change while the machine runs. The module `inhibited` changes it.
+  system.switch = lib.optionalAttrs (options.system.switch ? inhibitors) { inhibitors.interface = "1"; };
 
   # A specialisation, in which runtime modules can be enabled too.
   specialisation.night.configuration.environment.etc."specialisation".text = "night\n";

@@ -16,6 +16,19 @@
   "systemd-storagetm.service"
   "systemd-tmpfiles-setup-dev-early.service"
   "systemd-udev-load-credentials.service"
+  # Newer than trixie's systemd 257.
+  "factory-reset.target.wants"
+  "systemd-ask-password.socket"
+  "systemd-ask-password@.service"
+  "systemd-factory-reset-reboot.service"
+  "systemd-factory-reset-request.service"
+  "systemd-factory-reset.socket"
+  "systemd-factory-reset@.service"
+  "systemd-journalctl.socket"
+  "systemd-journalctl@.service"
+  "systemd-mute-console.socket"
+  "systemd-mute-console@.service"
+  "systemd-udevd-varlink.socket"
   # In other packages of Debian, or left out by them.
   "proc-sys-fs-binfmt_misc.automount"
   "systemd-growfs-root.service"
@@ -23,5 +36,6 @@
   "systemd-journal-catalog-update.service"
   "systemd-nspawn@.service"
   "systemd-update-done.service"
+  "systemd-update-utmp.service"
   "systemd-vconsole-setup.service"
 ]

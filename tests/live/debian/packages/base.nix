@@ -24,6 +24,15 @@ let
       put nologin
       put su
       ln -s bin $out/sbin
+      # Debian bookworm does not have this part.
+      if [ -e ${debian}/usr/bin/lastlog2 ]; then
+        put lastlog2
+        mkdir -p $out/lib/{security,systemd/system,tmpfiles.d}
+        ln -s ${debian}/usr/lib/x86_64-linux-gnu/security/pam_lastlog2.so $out/lib/security/
+        ln -s ${debian}/usr/lib/tmpfiles.d/lastlog2-tmpfiles.conf $out/lib/tmpfiles.d/
+        sed "s,/usr/bin/,$out/bin/,g" ${debian}/usr/lib/systemd/system/lastlog2-import.service \
+          > $out/lib/systemd/system/lastlog2-import.service
+      fi
     '';
     passthru.withLogin = true;
   };
@@ -111,6 +120,22 @@ in
       ln -s ../dbus.service $out/lib/systemd/system/multi-user.target.wants/
       ln -s ../dbus.socket $out/lib/systemd/system/sockets.target.wants/
       ln -s ../dbus.socket $out/lib/systemd/user/sockets.target.wants/
+    '';
+  };
+
+  # Debian bookworm does not have it, and only releases after it use it.
+  dbus-broker = build.fromDebian "dbus-broker" {
+    programs = [
+      "dbus-broker"
+      "dbus-broker-launch"
+    ];
+    more = ''
+      for scope in system user; do
+        case $scope in system) bus=system ;; user) bus=session ;; esac
+        mkdir -p $out/lib/systemd/$scope
+        sed -e "s,/usr/bin/,$out/bin/,g" -e "/^ExecStart=/s,--scope,--config-file=/etc/dbus-1/$bus.conf &," \
+          ${debian}/usr/lib/systemd/$scope/dbus-broker.service > $out/lib/systemd/$scope/dbus-broker.service
+      done
     '';
   };
 }

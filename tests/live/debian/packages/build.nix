@@ -29,6 +29,7 @@ let
     "terminfo"
     "nscd"
     "getent"
+    "lastlog"
   ];
 in
 rec {
@@ -93,6 +94,7 @@ rec {
         inherit mainProgram;
         outputsToInstall = [ "out" ];
         license = [ ];
+        platforms = lib.platforms.linux;
       };
     }) passthru;
 

@@ -22,6 +22,7 @@
     programs = [ "python3" ];
     passthru = {
       withPackages = _: final.python3;
+      pkgs = final.python3Packages;
       interpreter = "${final.python3}/bin/python3";
       pythonVersion = versions.python;
     };

@@ -1,4 +1,4 @@
-# The program and the nix command, as built on the machine, together with the libraries that they are linked to. The
+# The program, the nix command and the Rust programs of NixOS, as built on the machine, together with the libraries that they are linked to. The
 # folder `built` is made by binaries.py.
 {
   build,
@@ -43,6 +43,17 @@ in
 
   # A build that can inject faults. The host does not contain it.
   runtime-module-faulty = copied "runtime-module-faulty" "0.1.0" "${built}/faulty" program "";
+
+  # compiled.py compiles these two, for the releases that use them.
+  switch-to-configuration-ng =
+    copied "switch-to-configuration" "0.1.0" "${built}/switch-to-configuration-ng"
+      [ "bin/switch-to-configuration" ]
+      "";
+  nixos-init = copied "nixos-init" "0.1.0" "${built}/nixos-init" [ "bin/nixos-init" ] ''
+    for name in initrd-init find-etc clear-etc-opaque resolve-in-root env-generator; do
+      ln -s nixos-init $out/bin/$name
+    done
+  '';
 
   nix = copied "nix" "2.26.3" built [ "bin/nix" ] ''
     for name in build channel collect-garbage copy-closure daemon env instantiate store; do

@@ -28,6 +28,7 @@ prev.lib.mapAttrs
     ];
     cpio = [ "cpio" ];
     curl = [ "curl" ];
+    dash = [ "dash" ];
     diffutils = [
       "diff"
       "cmp"

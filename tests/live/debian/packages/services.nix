@@ -33,6 +33,7 @@ let
       withoutJIT = postgresql;
       withPackages = _: postgresql;
       pkgs = { };
+      installedExtensions = [ ];
     };
   };
 in

@@ -32,8 +32,8 @@ prev.lib.genAttrs [
   audit = build.fromDebian "audit" { more = "put true auditctl"; };
   # Each module with setuid wrappers names this one.
   fuse = build.fromDebian "fuse" { more = "put fusermount3 fusermount"; };
+  xauth = build.fromDebian "xauth" { programs = [ "xauth" ]; };
   xorg = prev.xorg // {
-    inherit (final) lndir;
-    xauth = build.fromDebian "xauth" { programs = [ "xauth" ]; };
+    inherit (final) lndir xauth;
   };
 }

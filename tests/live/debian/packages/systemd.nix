@@ -21,9 +21,18 @@ let
     ConditionPathExists=/nowhere
     DefaultDependencies=no
     ${lib.optionalString (lib.hasSuffix ".service" name) "[Service]\nType=oneshot\nExecStart=${final.coreutils}/bin/true"}
+    ${lib.optionalString (lib.hasSuffix ".socket" name) "[Socket]\nListenStream=/run/${name}"}
     EOF
     fi
   '';
+  # NixOS copies the links of this folder, so it must contain one.
+  absentWants = name: ''
+    if [ ! -e $out/example/systemd/system/${name} ]; then
+      mkdir $out/example/systemd/system/${name}
+      ln -s ../systemd-factory-reset-request.service $out/example/systemd/system/${name}/
+    fi
+  '';
+  absent = name: if lib.hasSuffix ".wants" name then absentWants name else absentUnit name;
 
   systemd = build.fromDebian "systemd" {
     version = versions.systemd;
@@ -63,7 +72,7 @@ let
         -e "s,''${start}bin/\(echo\|sleep\|true\),\1${final.coreutils}/bin/\3,g" \
         -e "s,^\(Exec[A-Za-z]*=[-+!@:|]*\)\(systemctl\|journalctl\|udevadm\|bootctl\|systemd-[a-z-]*\) ,\1$out/bin/\2 ," \
         -e "/^ConditionPathExists=|\/lib\/systemd\/system\/dbus/d"
-      ${lib.concatMapStrings absentUnit absentUnits}
+      ${lib.concatMapStrings absent absentUnits}
     '';
     passthru = {
       interfaceVersion = 2;

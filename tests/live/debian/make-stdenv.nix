@@ -1,8 +1,12 @@
-# A stdenv whose tools are Debian's, for `nixpkgs.config.replaceStdenv`.
+# A stdenv whose tools are Debian's. `pkgs` are the packages of the stage before it.
 { debian, versions }:
-{ pkgs }:
+pkgs:
 let
-  generic = import (pkgs.path + "/pkgs/stdenv/generic");
+  inherit (pkgs) config lib;
+  # The function for stdenvs takes another argument first in newer releases.
+  imported = import (pkgs.path + "/pkgs/stdenv/generic");
+  generic =
+    if lib.functionArgs imported ? defaultConfig then imported { defaultConfig = config; } else imported;
   platform = pkgs.stdenv.hostPlatform;
   libraries = "${debian}/usr/lib/x86_64-linux-gnu";
 
@@ -13,7 +17,7 @@ let
       buildPlatform = platform;
       hostPlatform = platform;
       targetPlatform = platform;
-      config = builtins.removeAttrs pkgs.config [ "replaceStdenv" ];
+      inherit config;
       shell = "${debian}/usr/bin/bash";
       initialPath = [
         "${debian}/wrapped"

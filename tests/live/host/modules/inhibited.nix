@@ -1,0 +1,7 @@
+# A changed switch inhibitor, on the releases of NixOS that have inhibitors
+{ lib, options, ... }:
+{
+  system.switch = lib.optionalAttrs (options.system.switch ? inhibitors) {
+    inhibitors.interface = lib.mkForce "2";
+  };
+}

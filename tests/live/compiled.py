@@ -6,7 +6,6 @@ the cache, under a name that depends on its sources, the archive and this recipe
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -23,33 +22,37 @@ FROM_DEBIAN = [f"./{INTERFACES}/*", f"./{LIBRARIES}/libdbus-1.so*"]
 TARGET = "target.x86_64-unknown-linux-gnu"
 # The C library of the archive can be newer than the one of the machine, and libdbus then refers to symbols of it.
 FLAGS = "-C link-arg=-Wl,--allow-shlib-undefined"
-# Older releases take one library from git. crates.io has the same library with the feature that they use.
-RUST_INI = (r'rust-ini = \{ git = "[^"]*", rev = "[^"]*"', 'rust-ini = { version = "=0.21.2"')
 # Without the long optimisation of the release builds.
 BUILD = ["cargo", "build", "--release", "--config=profile.release.lto=false", "--config=profile.release.codegen-units=16"]
 
 
 def find_used(nixpkgs):
-    """Returns the packages that the hosts of a nixpkgs tree use unless they choose others."""
+    """Returns the packages that the host of a nixpkgs tree uses."""
     system = nixpkgs / "nixos/modules/system"
+    used = ["nixos-init"] if "/bin/env-generator" in (system / "boot/systemd.nix").read_text() else []
     switching = (system / "activation/switchable-system.nix").read_text()
-    used = []
-    if "default = config.system.switch.enable;" in switching or "switch-to-configuration.pl" not in switching:
-        used.append("switch-to-configuration-ng")
-    if "/bin/env-generator" in (system / "boot/systemd.nix").read_text():
-        used.append("nixos-init")
+    has_perl = "switch-to-configuration.pl" in switching
+    if has_perl and "default = config.system.switch.enable;" not in switching:
+        return used
+    if 'source = "git+' not in (find_sources(nixpkgs, "switch-to-configuration-ng") / "Cargo.lock").read_text():
+        return [*used, "switch-to-configuration-ng"]
+    if not has_perl:
+        raise Missing(f"switch-to-configuration-ng of {nixpkgs} needs a crate that is not on crates.io")
     return used
+
+
+def find_sources(nixpkgs, name):
+    """Returns the folder with the sources of a package."""
+    folder = nixpkgs / "pkgs/by-name" / name[:2] / name
+    # Some releases have them in a folder of their own.
+    return folder if (folder / "Cargo.toml").exists() else folder / "src"
 
 
 def make_program(nixpkgs, archive, name):
     """Returns the compiled program of a package, and makes it if it is not cached."""
-    sources = nixpkgs / "pkgs/by-name" / name[:2] / name
-    # The sources are in a folder of their own in some releases.
-    sources = sources if (sources / "Cargo.toml").exists() else sources / "src"
+    sources = find_sources(nixpkgs, name)
     files = sorted(path for path in sources.rglob("*") if path.is_file() and path.suffix != ".nix")
-    if not files:
-        raise Missing(f"{nixpkgs} has no sources of {name}")
-    recipe = [archive.name, FLAGS, *RUST_INI, *BUILD, *(path.read_text() for path in files)]
+    recipe = [archive.name, FLAGS, *BUILD, *(path.read_text() for path in files)]
     made = cache() / f"live-{name}-{hashlib.sha256(chr(0).join(recipe).encode()).hexdigest()[:12]}"
     if not made.exists():
         print(f"compiling {name} once, for {made}", flush=True)
@@ -66,10 +69,7 @@ def compile_program(name, sources, archive, scratch):
     system.mkdir()
     unpack = ["tar", "--extract", "--no-same-owner", f"--directory={system}", f"--file={archive}/debian.tar", "--wildcards"]
     subprocess.run([*unpack, *FROM_DEBIAN], check=True)
-    manifest = Path(shutil.copytree(sources, scratch / "sources")) / "Cargo.toml"
-    replaced = re.sub(*RUST_INI, manifest.read_text())
-    locked = ["--locked"] if replaced == manifest.read_text() else []
-    manifest.write_text(replaced)
+    shutil.copytree(sources, scratch / "sources")
     env = os.environ | {
         "CARGO_TARGET_DIR": str(scratch / "target"),
         "RUSTFLAGS": FLAGS,
@@ -78,7 +78,7 @@ def compile_program(name, sources, archive, scratch):
     # Instead of searching for the machine's libdbus.
     linked = {"rustc-link-lib": ["dbus-1"], "rustc-link-search": [str(system / LIBRARIES)]}
     linked = [f"--config={TARGET}.dbus.{key}={json.dumps(value)}" for key, value in linked.items()]
-    done = subprocess.run([*BUILD, *locked, *linked], cwd=scratch / "sources", env=env, capture_output=True, text=True)
+    done = subprocess.run([*BUILD, "--locked", *linked], cwd=scratch / "sources", env=env, capture_output=True, text=True)
     if done.returncode != 0:
         raise Missing(f"cannot compile {name}: {done.stderr.strip()[-1200:]}")
     return scratch / "target/release" / PROGRAMS[name]

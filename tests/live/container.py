@@ -85,7 +85,7 @@ class Container(Machine):
         return [f"--bind={self.lasting.name}/nix:/nix", f"{toplevel}/init"]
 
     def _booted(self):
-        """Finds the programs. The links to them only lead there in the container."""
+        """Resolves the links to the programs, which are valid only in the container."""
         program = Path(self.run("readlink", "--canonicalize", "/run/current-system/sw/bin/runtime-module").out.strip())
         self.programs = [str(program), str(program.parent.parent / "libexec/runtime-module-nix")]
 

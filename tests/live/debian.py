@@ -17,7 +17,7 @@ from machine import Missing, cache  # noqa: E402
 # Documentation, translations and hardware databases make up a third of the files, and nothing here reads them.
 UNWANTED = ["usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/lintian/*", "usr/share/locale/*"]
 UNWANTED += ["usr/share/bug/*", "usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin"]
-# Files that only root may read do not belong into a store.
+# Files that only root may read do not belong in a store.
 UNWANTED += ["etc/shadow*", "etc/gshadow*", "etc/ssl/private", "etc/ssh/ssh_host_*"]
 
 # Packs /usr, /etc and the file list of each package. Clears the setuid and setgid bits, because Nix builds cannot
@@ -60,7 +60,7 @@ def make_archive(suite):
 
 def install(suite, names, root):
     """Installs the packages of a suite into a new folder."""
-    # Without these files, the programs and libraries do not differ.
+    # The programs and libraries work without these files.
     options = [f"--dpkgopt=path-exclude=/{path}" for path in UNWANTED if path.startswith("usr/share/")]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", *options, f"--include={','.join(names)}"]
     done = subprocess.run([*command, suite, str(root)], capture_output=True, text=True)

@@ -38,7 +38,7 @@ class Live(System):
         self.machine.reboot()
 
     def program(self, *arguments, **options):
-        """Runs the program as root. Prints the output of a command that takes so long that something waits for a timeout."""
+        """Runs the program as root. Prints the output of a slow run, in which something probably waited for a timeout."""
         done = super().program(*arguments, **options)
         if done.seconds > 60:
             print(f"slow: {done}\n{self.must('systemctl list-jobs; journalctl --no-pager --lines=30')}", flush=True)
@@ -80,7 +80,7 @@ class Live(System):
         return self.machine.run("test", "-e", "/run/current-system/switch-inhibitors").code == 0
 
     def at_base(self):
-        """Requires the state before the first module was enabled. There is no state before the first change."""
+        """Requires the state before the first module was enabled. Before the first change, there is no state file."""
         assert self.running() == self.base, f"{self.running()} is running instead of the base {self.base}"
         state = self.state()
         assert not state.get("pending") and not state.get("active"), f"unexpected state: {state}"

@@ -31,7 +31,7 @@ def switch_inhibitor_refuses_unless_allowed(s):
     s.ok("enable", "inhibited", "web", "--allow", "inhibitors")
     s.is_on("inhibited", "web")
     assert s.answers("http://localhost/") == "hello from NixOS\n"
-    # The way back changes the value again.
+    # The reset changes the value again.
     s.ends(5, "reset")
     s.ok("reset", "--allow", "inhibitors")
     s.at_base()

@@ -57,7 +57,7 @@ def crash_at_each_step_is_recovered(s):
 
 
 def crash(s, step, *modules, when=lambda: True):
-    """Kills everything of ours when a change is in this step, and requires that `status` reports the change."""
+    """Kills all processes of the program when a change has reached this step, and requires that `status` reports the change."""
     client = s.start("enable", *modules)
     s.wait(f"the step {step}", lambda: ((s.state().get("pending") or {}).get("step") == step and when()), 60)
     s.machine.kill_ours()

@@ -67,7 +67,7 @@ def users_groups_and_sudo_rules_apply(s):
     s.ok("disable", "people")
     s.refused("id bob")
     s.refused("getent group team")
-    # NixOS remembers the number of a user, and keeps the home.
+    # NixOS keeps the user ID and the home of a removed user.
     s.ok("enable", "people")
     assert s.must("id --user bob") == uid
     s.must("test -e /home/bob/letter")

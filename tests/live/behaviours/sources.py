@@ -43,7 +43,7 @@ def steps_of_nixos_rebuild_work_between_changes(s):
         assert s.running() == built and s.answers("http://localhost/") is None
         status = s.ok("status")
         assert "enabled but not active" in status.out and "external switch" in status.out, status
-        # The modules come back on the new base.
+        # The modules are activated again, on the new base.
         s.ok("apply")
         s.is_on("web")
         assert s.read("/etc/edited") == "by hand"

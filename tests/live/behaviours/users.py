@@ -16,7 +16,7 @@ def user_enables_through_the_daemon_and_sudo(s):
     assert s.answers("http://localhost/") is None
 
 
-def user_is_told_of_a_failed_service(s):
+def user_sees_which_service_failed(s):
     done = s.as_user("alice", "runtime-module enable fails-without-program --settle 2s")
     assert done.code == 6 and "absent.service" in done.err, done
     s.at_base()
@@ -30,4 +30,4 @@ def user_without_sudo_is_refused(s):
     assert done.code == 10, done
 
 
-ALL = [user_enables_through_the_daemon_and_sudo, user_is_told_of_a_failed_service, user_without_sudo_is_refused]
+ALL = [user_enables_through_the_daemon_and_sudo, user_sees_which_service_failed, user_without_sudo_is_refused]

@@ -1,5 +1,5 @@
-# A NixOS module: packages are Debian's files, paths that are compiled into Debian's programs exist, and parts of NixOS
-# that need other packages are disabled.
+# A NixOS module that takes all packages from Debian's files, creates the paths that are compiled into Debian's programs,
+# and disables the parts of NixOS that need other packages.
 {
   archive,
   built,
@@ -9,6 +9,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -38,7 +39,7 @@ in
     ln -sfn ${debian}/usr/libexec/sudo /usr/libexec/sudo
     ln -sfn ${debian}/usr/share/zoneinfo /usr/share/zoneinfo
     ln -sfn ${pkgs.pam}/lib/security /lib/security
-    # At the first path in bookworm, and at the second one in trixie.
+    # bookworm uses the first path, and trixie the second one.
     for program in mount umount; do ln -sfn ${pkgs.util-linux}/bin/$program /bin/$program; done
     for program in mount umount; do ln -sfn ${pkgs.util-linux}/bin/$program /usr/bin/$program; done
     ln -sfn ${debian}/usr/bin/dbus-broker /usr/bin/dbus-broker
@@ -52,10 +53,10 @@ in
   # The folder that Debian's sshd changes its root to.
   systemd.tmpfiles.rules = [ "d /run/sshd 0755 root root -" ];
 
-  # Each suite has one version.
+  # Each Debian suite has one version, and it differs from NixOS's default.
   services.postgresql.package = pkgs.postgresql;
 
-  # Debian's nginx has folders for temporary files compiled in that only Debian's package creates.
+  # Only the installation of Debian's package creates the default folders of Debian's nginx for temporary files.
   services.nginx.appendHttpConfig =
     lib.concatMapStrings (kind: "${kind}_temp_path /tmp/nginx_${kind};\n")
       [
@@ -65,6 +66,11 @@ in
         "scgi"
         "uwsgi"
       ];
+
+  # Some releases use the newer switch program, but cannot compile it without a git repository.
+  system.switch = lib.optionalAttrs (
+    options.system.switch ? enableNg && !builtins.pathExists "${built}/switch-to-configuration-ng"
+  ) { enableNg = false; };
 
   # These parts need packages that are not in the overlay.
   boot.bcache.enable = false;

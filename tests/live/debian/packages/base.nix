@@ -123,7 +123,7 @@ in
     '';
   };
 
-  # Debian bookworm does not have it, and only releases after it use it.
+  # Debian bookworm is installed without this package, and its NixOS does not use it.
   dbus-broker = build.fromDebian "dbus-broker" {
     programs = [
       "dbus-broker"

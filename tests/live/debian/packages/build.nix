@@ -33,7 +33,7 @@ let
   ];
 in
 rec {
-  # Gives a derivation the interface of a package of nixpkgs: every output is the only one, and overriding changes nothing.
+  # Gives a derivation the interface of a package of nixpkgs: every output is the derivation itself, and overriding changes nothing.
   asPackage =
     drv: passthru:
     let

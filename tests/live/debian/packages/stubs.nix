@@ -30,7 +30,7 @@ prev.lib.genAttrs [
   shellcheck-minimal = final.shellcheck;
   # auditctl runs in the activation scripts of some releases.
   audit = build.fromDebian "audit" { more = "put true auditctl"; };
-  # Each module with setuid wrappers names this one.
+  # NixOS's module for setuid wrappers refers to this package.
   fuse = build.fromDebian "fuse" { more = "put fusermount3 fusermount"; };
   xauth = build.fromDebian "xauth" { programs = [ "xauth" ]; };
   xorg = prev.xorg // {

@@ -91,6 +91,8 @@ pub struct Model {
     pub fetches: BTreeMap<u64, Running>,
     /// The numbers of finished and expected builds.
     pub built: Tally,
+    /// The number of builds that have started in the running build call.
+    started: u64,
     /// The numbers of fetched and expected bytes.
     pub fetched: Tally,
     pub switch_line: String,
@@ -118,6 +120,7 @@ impl Model {
             builds: BTreeMap::new(),
             fetches: BTreeMap::new(),
             built: Tally::default(),
+            started: 0,
             fetched: Tally::default(),
             switch_line: String::new(),
             sources: BTreeMap::new(),
@@ -308,6 +311,7 @@ impl Model {
                 let mut build = running(derivation);
                 build.machine = machine_name(machine);
                 let notice = Notice::BuildStarted(build.name.clone(), build.machine.clone());
+                self.started += 1;
                 self.builds.insert(id, build);
                 return vec![notice];
             }
@@ -321,6 +325,9 @@ impl Model {
                 self.transfers.insert(id, (0, 0));
             }
             Activity::Builds | Activity::CopyPaths | Activity::Realise => {
+                if activity == Activity::Builds {
+                    self.started = 0;
+                }
                 self.tallies.insert(id, activity);
             }
             _ => {}
@@ -336,6 +343,20 @@ impl Model {
         if let Some((done, _)) = self.transfers.remove(&id) {
             self.transferred += done;
             self.count_bytes();
+        }
+    }
+
+    /// Returns the numbers of builds. Since 2.29, libnix counts a requested derivation twice when it
+    /// is built. Therefore, the builds that have started limit the number of finished builds, and
+    /// libnix's total is used only if the builds were not queried before.
+    fn builds_of(&self, done: u64, expected: u64, running: u64, failed: u64) -> Tally {
+        let queried = self.missing.build.len() as u64;
+        let total = if queried == 0 { expected } else { queried };
+        Tally {
+            done: done.min(self.started.saturating_sub(running)),
+            expected: total.max(self.started),
+            running,
+            failed,
         }
     }
 
@@ -371,15 +392,7 @@ impl Model {
                     *transfer = (done, expected);
                     self.count_bytes();
                 } else if self.tallies.get(&id) == Some(&Activity::Builds) {
-                    // libnix may not have found all builds yet, so the total is at least the number
-                    // from the query before the build.
-                    let expected = expected.max(self.missing.build.len() as u64);
-                    self.built = Tally {
-                        done,
-                        expected,
-                        running,
-                        failed,
-                    };
+                    self.built = self.builds_of(done, expected, running, failed);
                 }
             }
             Progress::Expected { what, amount } => {
@@ -571,11 +584,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn total_never_drops_below_queried_number() {
+    /// Returns a model that has begun to build these derivations.
+    fn building(queried: &[&str]) -> Model {
         let mut model = Model::new(false, 1);
         let missing = Missing {
-            build: vec!["a".into(), "b".into(), "c".into()],
+            build: queried.iter().map(|path| (*path).to_string()).collect(),
             ..Missing::default()
         };
         model.apply(Report::Missing(missing), Duration::ZERO);
@@ -588,14 +601,51 @@ mod tests {
                 parent: 0,
             },
         );
+        model
+    }
+
+    /// Reports libnix's numbers of done, expected and running builds. Returns the shown numbers of
+    /// done and expected builds.
+    fn counted(model: &mut Model, [done, expected, running]: [u64; 3]) -> (u64, u64) {
         let progress = Progress::Amount {
-            done: 1,
-            expected: 1,
-            running: 0,
+            done,
+            expected,
+            running,
             failed: 0,
         };
-        event(&mut model, Event::Progress { id: 9, progress });
-        assert_eq!((model.built.done, model.built.expected), (1, 3));
+        event(model, Event::Progress { id: 9, progress });
+        (model.built.done, model.built.expected)
+    }
+
+    #[test]
+    fn total_never_drops_below_queried_number() {
+        let mut model = building(&["a", "b", "c"]);
+        build(&mut model, 1);
+        assert_eq!(counted(&mut model, [0, 1, 1]), (0, 3));
+        event(&mut model, Event::Stop { id: 1 });
+        assert_eq!(counted(&mut model, [1, 1, 0]), (1, 3));
+    }
+
+    #[test]
+    fn build_that_libnix_counts_twice_is_counted_once() {
+        // The numbers of 2.34.8 for a derivation and the requested one, which depends on it.
+        let mut model = building(&["a", "b"]);
+        let mut shown = Vec::new();
+        for (id, reports) in [
+            (1, [[0, 1, 1], [1, 2, 0]].as_slice()),
+            (2, &[[1, 2, 1], [2, 3, 0], [3, 3, 0]]),
+        ] {
+            build(&mut model, id);
+            shown.extend(reports.iter().map(|numbers| counted(&mut model, *numbers)));
+        }
+        assert_eq!(shown, [(0, 2), (1, 2), (1, 2), (2, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn failed_build_is_not_done() {
+        let mut model = building(&["a", "b"]);
+        build(&mut model, 1);
+        assert_eq!(counted(&mut model, [0, 1, 0]), (0, 2));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::support::{Ran, Sshd, TestEnv, nix};
 
@@ -220,5 +221,59 @@ fn ssh_store_evaluates_but_does_not_activate() {
         gone.contains("error: cannot open the store: failed to start SSH connection")
             && gone.contains("hint: check that `ssh HOST nix-daemon --version` works"),
         "{gone}"
+    );
+}
+
+/// Makes the store's database look like one of Nix before 2.0, which libnix upgrades when it opens the store.
+fn make_database_older(env: &TestEnv) {
+    let folder = env.path("state/db");
+    let database = rusqlite::Connection::open(folder.join("db.sqlite")).expect("the database");
+    database
+        .execute_batch("alter table ValidPaths drop column ca")
+        .expect("the table of an older Nix");
+    fs::write(folder.join("schema"), "9").expect("written");
+}
+
+#[test]
+fn client_opens_the_store_after_its_evaluator() {
+    let env = TestEnv::fixture();
+    let flake = env.flake();
+    let dry_run = ["apply", "--flake", &flake, "--host", "box", "--dry-run"];
+    let mut command = env.command(dry_run);
+    command.env("RUNTIME_MODULE_FAULT", "evaluator.open:before:stop");
+    let running = env.start_running(command);
+    let processes = env.processes();
+    processes.wait_for_stop(running.pid()).expect("stopped");
+    // In this time, the client opens everything that it may open.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!env.path("state").exists(), "the client opened the store");
+    processes.letting_go(|| running.end()).ok();
+    assert!(env.path("state").exists());
+}
+
+#[test]
+fn new_or_older_store_is_opened_without_a_deadlock() {
+    // A process that upgrades the database, or creates it with libnix 2.35, waits until no other process uses the store.
+    let env = TestEnv::fixture();
+    let flake = env.flake();
+    let dry_run = [
+        "apply",
+        "--flake",
+        &flake,
+        "--host",
+        "box",
+        "--dry-run",
+        "--no-cache",
+    ];
+    let schema = env.path("state/db/schema");
+    let mut versions = Vec::new();
+    for _ in 0..3 {
+        env.run(&dry_run).ok();
+        versions.push(fs::read_to_string(&schema).expect("the schema"));
+        make_database_older(&env);
+    }
+    assert!(
+        versions.iter().all(|version| *version == versions[0]) && versions[0] != "9",
+        "{versions:?}"
     );
 }

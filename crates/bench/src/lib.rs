@@ -60,5 +60,5 @@ use runtime_module_nix::session::NixSession;
 /// Opens libnix once for this process. Until libnix is closed, the garbage collector keeps the
 /// flakes that the benchmark has locked.
 fn open(session: &NixSession) -> Result<Libnix> {
-    Libnix::open(session.settings(false, 1), |_: Event| {})
+    session.open_libnix(|_: Event| {})
 }

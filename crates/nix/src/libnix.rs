@@ -38,6 +38,16 @@ impl Libnix {
     /// Opens libnix. Must be called on the main thread, while no other thread uses libnix. `sink`
     /// receives all events of libnix, from any thread, and must not block.
     pub fn open(settings: Settings, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
+        Self::open_in_turn(settings, || Ok(()), sink)
+    }
+
+    /// Opens libnix like [`Self::open`]. Calls `turn` immediately before it opens the store. `turn`
+    /// waits until no other process of this command is opening the store.
+    pub fn open_in_turn(
+        settings: Settings,
+        turn: impl FnOnce() -> Result<()>,
+        sink: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Self> {
         let versions = nix_ffi::versions();
         if !versions.agree() {
             return Err(LibnixError::OtherVersion {
@@ -50,6 +60,7 @@ impl Libnix {
         init().context("cannot open libnix")?;
         nix_ffi::install_logger(sink).context("cannot install the logger")?;
         settings.apply()?;
+        turn()?;
         Ok(Self {
             store: open_store(settings.store.as_deref())?,
             settings,

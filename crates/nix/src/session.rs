@@ -7,7 +7,7 @@ use anyhow::Result;
 use runtime_module_core::session::Session;
 
 use crate::evaluation::{Memory, Waiting};
-use crate::libnix::{Settings, start_git};
+use crate::libnix::{Event, Libnix, Settings, start_git};
 use crate::options::{ChangeOptions, Environment, Options, StopAfter};
 
 /// The verbosity at which libnix reports which files it evaluates.
@@ -66,6 +66,27 @@ impl NixSession {
             allow_import_from_derivation,
             verbosity,
         )
+    }
+
+    /// Opens libnix for this process. `sink` receives its events, from any thread.
+    ///
+    /// If an evaluator that was forked at the start opens the same store, this function waits until
+    /// the evaluator has opened it. Only one of them may find a store that is new or was made by an
+    /// older Nix: to create or upgrade its database, libnix waits until no other process uses the
+    /// store, and the evaluator uses the store until this process has received its answer.
+    pub fn open_libnix(&self, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Libnix> {
+        let turn = || match self.evaluator.take() {
+            Some((mut waiting, Some(opened))) => {
+                let turn = waiting.wait_for_store(&self.interrupts);
+                self.evaluator.set(Some((waiting, Some(opened))));
+                turn
+            }
+            other => {
+                self.evaluator.set(other);
+                Ok(())
+            }
+        };
+        Libnix::open_in_turn(self.settings(false, 1), turn, sink)
     }
 
     /// Returns an evaluator that waits for a request with these settings. This is the evaluator

@@ -44,9 +44,7 @@ impl<'a> Builder<'a> {
         overrides: &[Definition],
     ) -> Result<Self> {
         let reporter = session.reporter.clone();
-        let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
-            reporter.libnix(event)
-        })?;
+        let libnix = session.open_libnix(move |event: Event| reporter.libnix(event))?;
         Ok(Self {
             session,
             source,

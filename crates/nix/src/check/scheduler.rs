@@ -2,8 +2,9 @@
 //!
 //! A slot is one evaluating process: a template while it evaluates its host, a forked child, or a
 //! separate evaluator for work that a fork cannot do. The number of used slots never exceeds the
-//! number of workers. This file contains the main loop. `scheduler/starting.rs` starts processes,
-//! and `scheduler/results.rs` handles their messages.
+//! number of workers. The first template opens the store before any other evaluator starts, as
+//! ARCHITECTURE.md (Roles) explains. This file contains the main loop. `scheduler/starting.rs`
+//! starts processes, and `scheduler/results.rs` handles their messages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;

@@ -77,7 +77,7 @@ fn differences(
     now: &Pin,
     revision: &str,
 ) -> Result<Result<Vec<String>, String>> {
-    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+    let libnix = session.open_libnix(|_: Event| {})?;
     let settings = libnix.settings_in_force(&request(session, now).settings)?;
     if let Some(why) = why_not_with(&settings) {
         return Ok(Err(why));

@@ -15,6 +15,8 @@ use crate::timings::{Counters, Phase};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
 pub(crate) enum EvaluatorMessage {
+    /// The store is open. Always the first message.
+    StoreOpened,
     /// An event of libnix.
     Libnix { event: Event },
     /// The end of a phase, and its duration.

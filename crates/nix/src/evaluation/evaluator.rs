@@ -64,6 +64,7 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
             let _ = events.send(EvaluatorMessage::Libnix { event });
         })
     })?;
+    send(&mut socket, &EvaluatorMessage::StoreOpened)?;
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
         // If this fails, evaluation is only slower.
         let _ = touch_ahead();

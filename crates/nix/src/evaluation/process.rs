@@ -50,9 +50,12 @@ impl Evaluation {
     }
 }
 
+/// An evaluator that has no request yet.
 pub struct Waiting {
     process: EvaluatorProcess,
     initial_heap: Option<u64>,
+    /// Whether its greeting was received.
+    greeted: bool,
 }
 
 impl Waiting {
@@ -65,6 +68,7 @@ impl Waiting {
         Ok(Self {
             process: EvaluatorProcess::start(&start)?,
             initial_heap: start.initial_heap,
+            greeted: false,
         })
     }
 
@@ -81,12 +85,37 @@ impl Waiting {
                 crate::end_of_role(evaluator::run(settings))
             })?,
             initial_heap: start.initial_heap,
+            greeted: false,
         })
     }
 
     /// Returns a handle with which another thread can stop the evaluator.
     pub fn stopper(&self) -> Stopper {
         self.process.stopper()
+    }
+
+    /// Waits until this evaluator, which was forked with settings, has opened its store or exited.
+    pub fn wait_for_store(&mut self, interrupts: &Interrupts) -> Result<()> {
+        let stopper = self.stopper();
+        let guard = interrupts.on_interrupt(move || stopper.stop());
+        let opened = self.store_opened();
+        drop(guard);
+        interrupts.check()?;
+        match opened {
+            // The evaluator has died, which its request will notice.
+            Err(error) if error.downcast_ref::<std::io::Error>().is_some() => Ok(()),
+            opened => opened,
+        }
+    }
+
+    fn store_opened(&mut self) -> Result<()> {
+        let messages = &mut self.process.messages;
+        if !self.greeted && greet(messages)?.is_some() {
+            self.greeted = true;
+            // This is the first message after the greeting, or the evaluator exits without it.
+            receive::<EvaluatorMessage>(messages)?;
+        }
+        Ok(())
     }
 }
 
@@ -100,10 +129,11 @@ pub fn evaluate(
     let Waiting {
         mut process,
         initial_heap,
+        greeted,
     } = evaluator;
     let stopper = process.stopper();
     let guard = interrupts.on_interrupt(move || stopper.stop());
-    let outcome = converse(&mut process, request, reporter);
+    let outcome = converse(&mut process, greeted, request, reporter);
     drop(guard);
     interrupts.check()?;
     match outcome? {
@@ -127,10 +157,11 @@ pub fn evaluate(
 /// exits without an answer.
 fn converse(
     process: &mut EvaluatorProcess,
+    greeted: bool,
     request: &EvaluationRequest,
     reporter: &Reporter,
 ) -> Result<Option<Result<Evaluated, Failed>>> {
-    if greet(&mut process.messages)?.is_none() {
+    if !greeted && greet(&mut process.messages)?.is_none() {
         return Ok(None);
     }
     match process.request(request) {
@@ -147,6 +178,8 @@ fn converse(
                 imports_derivations |= evaluating && realises(&event);
                 reporter.libnix(event);
             }
+            // Only the client that opens the store after the evaluator waits for this message.
+            Ok(Some(EvaluatorMessage::StoreOpened)) => {}
             Ok(Some(EvaluatorMessage::Warnings { warnings })) => reporter.warnings(&warnings),
             Ok(Some(EvaluatorMessage::Phase {
                 phase,

@@ -11,7 +11,7 @@ use super::Store;
 use super::settings::{libnix_version, set};
 use crate::error::{LibnixError, Message as _, one_line};
 
-/// The delay before the second attempt to open a store. In this time, another process can finish
+/// The delay before the second attempt to open a store. In this time, another command can finish
 /// creating the store's database.
 const NEW_STORE: Duration = Duration::from_millis(100);
 
@@ -42,8 +42,8 @@ pub(super) fn open_store(url: Option<&str>) -> Result<Store> {
         UnixStream::connect(socket)
             .map_err(|error| refused_store(url, &format!("cannot connect to {socket}: {error}")))?;
     }
-    // If the client and the evaluator create the database of a new store at the same time, one of
-    // them fails, so try twice.
+    // The processes of one command open the store one after the other. But if two commands create
+    // the database of a new store at the same time, one of them fails, so try twice.
     let again = |_| {
         std::thread::sleep(NEW_STORE);
         Store::open(url)

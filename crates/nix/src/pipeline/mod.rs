@@ -307,9 +307,7 @@ impl SystemBuild<'_> {
 fn open(session: &NixSession) -> Result<Libnix> {
     let begun = Instant::now();
     let reporter: Reporter = session.reporter.clone();
-    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
-        reporter.libnix(event);
-    });
+    let libnix = session.open_libnix(move |event: Event| reporter.libnix(event));
     session.reporter.opened(begun.elapsed());
     libnix
 }

@@ -6,7 +6,7 @@ use super::evaluate::as_it_is;
 use crate::error::{Message as _, PipelineError};
 use crate::evaluation::{EvaluationRequest, EvaluationSource, Target, ToPin, evaluate, pin};
 use crate::host::Situation;
-use crate::libnix::{Event, Libnix};
+use crate::libnix::Event;
 use crate::notes;
 use crate::plan::source_to_list;
 use crate::record::{Configuration, Source};
@@ -46,7 +46,7 @@ pub fn registry(session: &NixSession, situation: &Situation) -> Result<Vec<Regis
 
 /// Returns an error if a pinned source is no longer in the store.
 fn gone(session: &NixSession, configuration: &Configuration) -> Option<anyhow::Error> {
-    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
+    let libnix = session.open_libnix(|_: Event| {}).ok()?;
     notes::gone(&libnix.store, "list modules", configuration)
 }
 
@@ -61,7 +61,7 @@ pub fn source_to_read(session: &NixSession, situation: &Situation) -> Result<Sou
             Ok(known.clone())
         }
         Ok(to_pin) => {
-            let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+            let libnix = session.open_libnix(|_: Event| {})?;
             let (pin, locked) = pin(&libnix, &to_pin)?;
             notes::note_relocked(session, &pin.url, &locked, &pin.input_overrides);
             Ok(pin.into())

@@ -27,6 +27,7 @@ pub mod pipeline;
 pub mod pool;
 pub mod realise;
 pub mod session;
+mod wordings;
 #[expect(clippy::disallowed_types, reason = "starts evaluators")]
 pub mod worker;
 

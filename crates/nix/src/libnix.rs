@@ -18,7 +18,7 @@ use thread::on_evaluation_thread;
 
 pub use evaluator::{Argument, Evaluator, Expression, ExternalValue, Outputs, Value};
 pub use open_store::daemon_hint;
-pub use settings::{Settings, libnix_version, system};
+pub use settings::{Settings, libnix_version, setting, system};
 pub use store::Store;
 pub use thread::{evaluation_stack, interruptible};
 

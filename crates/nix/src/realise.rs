@@ -1,5 +1,6 @@
 //! The realise stage: turns derivations into outputs in the store.
 
+mod causes;
 mod failures;
 mod order;
 
@@ -11,7 +12,7 @@ use crate::interrupt::Interrupts;
 use crate::libnix::{BuildResult, Libnix, Missing, interruptible};
 use crate::progress::Reporter;
 use crate::timings::Phase;
-use failures::{build_failure, nix_failure};
+use failures::{build_failure, call_failure, nix_failure};
 pub use order::build_order;
 
 /// The result of the realise stage.
@@ -59,8 +60,7 @@ pub fn realise(
         true => Ok(Vec::new()),
         false => reporter.phase(phase, || libnix.store.build(&paths)),
     })?;
-    let results =
-        results.map_err(|error| nix_failure(|reason| BuildError::NotStarted { reason }, &error))?;
+    let results = results.map_err(|error| call_failure(libnix, &error))?;
     let failures: Vec<&BuildResult> = results.iter().filter(|result| !result.success).collect();
     if !failures.is_empty() {
         return Err(build_failure(libnix, &failures, &reporter.errors()).into());

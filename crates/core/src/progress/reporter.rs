@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::drawing;
 use super::report::{Report, TaskProgress};
+use super::reported::{ReportedError, ReportedErrors};
 use super::style::{RendererKind, Style};
 use crate::estimate::Estimate;
 use crate::timings::{Phase, Phases, time_of};
@@ -28,7 +29,7 @@ pub struct Reporter {
 struct SharedData {
     phases: Mutex<Phases>,
     /// Errors that libnix reported without raising them. They are the real causes of failed builds.
-    errors: Mutex<Vec<String>>,
+    errors: Mutex<ReportedErrors>,
     /// The time at which each file was evaluated, relative to the start of the evaluation.
     files: Mutex<Vec<Duration>>,
     evaluating_since: Mutex<Option<Instant>>,
@@ -99,7 +100,7 @@ impl Reporter {
         {
             lock(&self.shared.files).push(since.elapsed());
         }
-        lock(&self.shared.errors).extend(reported_error(&event));
+        lock(&self.shared.errors).hear(&event, Instant::now());
         self.say(Report::Libnix(event));
     }
 
@@ -154,8 +155,8 @@ impl Reporter {
     }
 
     /// Returns the errors that libnix reported without raising them, oldest first.
-    pub fn errors(&self) -> Vec<String> {
-        lock(&self.shared.errors).clone()
+    pub fn errors(&self) -> Vec<ReportedError> {
+        lock(&self.shared.errors).errors()
     }
 
     /// Returns the time at which each file was evaluated, relative to the start of the evaluation.
@@ -179,38 +180,7 @@ impl Reporter {
     }
 }
 
-/// Returns the message of an error that libnix reports. A daemon reports errors as plain text.
-fn reported_error(event: &Event) -> Option<String> {
-    match event {
-        Event::Error { error } if error.level == 0 => Some(error.message.clone()),
-        Event::Message { level: 0, text } => {
-            let text = console::strip_ansi_codes(text);
-            Some(text.trim_start().strip_prefix("error:")?.trim().to_string())
-        }
-        _ => None,
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Ignore poisoning: a panic cannot leave the data of this mutex inconsistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn daemon_errors_are_found_in_messages() {
-        let event = |text: &str| Event::Message {
-            level: 0,
-            text: text.into(),
-        };
-        let daemon = event("\u{1b}[31;1merror:\u{1b}[0m builder for '/s/a.drv' failed");
-        assert_eq!(
-            reported_error(&daemon).as_deref(),
-            Some("builder for '/s/a.drv' failed")
-        );
-        assert_eq!(reported_error(&event("trace: error: no")), None);
-    }
 }

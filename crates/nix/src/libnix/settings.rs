@@ -73,7 +73,12 @@ impl Settings {
 
 /// Returns the system for which Nix evaluates, such as `x86_64-linux`.
 pub fn system() -> Result<String, NixError> {
-    Ok(nix_ffi::get_setting("system")?.unwrap_or_default())
+    Ok(setting("system")?.unwrap_or_default())
+}
+
+/// Returns the value of a setting of the process; `None` if there is no such setting.
+pub fn setting(name: &str) -> Result<Option<String>, NixError> {
+    nix_ffi::get_setting(name)
 }
 
 /// Sets a setting of the process.

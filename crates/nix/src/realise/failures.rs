@@ -3,10 +3,12 @@
 //! Takes the messages from libnix and the logs of builds. Returns a failure with its reason, the
 //! last lines of the log, and a hint.
 
+use super::causes::{Cause, causes};
 use crate::error::{BuildError, Failed, KnownError, known_hint};
 use crate::interrupt::interrupted;
-use crate::libnix::{BuildResult, Libnix, NixError};
-use crate::progress::store_name;
+use crate::libnix::{BuildResult, Libnix, NixError, setting};
+use crate::progress::{ReportedError, store_name};
+use crate::wordings;
 
 /// Number of log lines to show for the first failed build.
 const LOG_LINES: usize = 15;
@@ -29,7 +31,7 @@ pub(super) const KNOWN: &[KnownError] = &[
         "make the builder write to $out; it succeeded but created no output",
     ),
     (
-        &["is required to build"],
+        wordings::NO_MACHINE,
         "use a remote builder (nix.buildMachines in the configuration), or a binary cache that has the output (--option substituters)",
     ),
     (
@@ -102,71 +104,75 @@ fn whole(error_for: impl FnOnce(String) -> BuildError, message: &str) -> Failed 
     }
 }
 
+/// Makes the failure for an error that ended a build call. Up to 2.29, a derivation that no machine
+/// can build ends the call.
+pub(super) fn call_failure(libnix: &Libnix, error: &NixError) -> Failed {
+    let cause = Cause::of(&error.message);
+    match wordings::says(wordings::NO_MACHINE, &cause.message) {
+        true => of_causes(libnix, &[cause]),
+        false => nix_failure(|reason| BuildError::NotStarted { reason }, error),
+    }
+}
+
 /// Describes the failed builds, with the reason and the last log lines of each. A hint names the
 /// command that shows the full log of the first one. Builds that failed only because of a failed
 /// dependency are left out.
 pub(super) fn build_failure(
     libnix: &Libnix,
     failures: &[&BuildResult],
-    reported: &[String],
+    reported: &[ReportedError],
 ) -> Failed {
-    // The error of a goal that failed because of another goal is not useful. libnix reports the
-    // other goal separately, and earlier.
-    let causes: Vec<&str> = reported
-        .iter()
-        .chain(failures.iter().map(|result| &result.message))
-        .map(|message| message.trim())
-        .filter(|message| !message.is_empty() && !message.contains("dependencies of derivation"))
-        .collect();
-    let mut derivations: Vec<&str> = Vec::new();
-    let quoted = causes.iter().flat_map(|cause| cause.split('\''));
-    // libnix names a build that timed out together with its outputs: `x.drv^out`.
-    for part in quoted.map(|part| part.split('^').next().unwrap_or(part)) {
-        if part.ends_with(".drv") && part.starts_with('/') && !derivations.contains(&part) {
-            derivations.push(part);
-        }
-    }
-    let Some(derivation) = derivations.first() else {
-        let message = failures
-            .first()
-            .map(|result| result.message.trim())
-            .unwrap_or_default();
+    let silence = setting("max-silent-time").ok().flatten();
+    let silence = silence.and_then(|seconds| seconds.parse().ok());
+    let closure = |path: &str| libnix.store.closure(path).unwrap_or_default();
+    of_causes(libnix, &causes(failures, reported, silence, closure))
+}
+
+fn of_causes(libnix: &Libnix, causes: &[Cause]) -> Failed {
+    let mut failed = causes.iter().filter_map(|cause| {
+        let derivation = cause.derivation.as_deref()?;
+        Some((derivation, wordings::reason(&cause.message)))
+    });
+    let Some((derivation, reason)) = failed.next() else {
+        let message = causes.first().map_or("", |cause| cause.message.as_str());
         return whole(|reason| BuildError::NotStarted { reason }, message);
     };
-    let why = |derivation: &str| {
-        let cause = causes.iter().find(|cause| cause.contains(derivation));
-        cause.map_or_else(String::new, |cause| reason(cause, derivation))
-    };
-    let mut failed = Failed::from(BuildError::Failed {
+    let mut failure = Failed::from(BuildError::Failed {
         name: store_name(derivation),
-        reason: why(derivation),
+        reason,
     });
-    for line in hashes(&causes) {
-        failed = failed.detail(line);
+    for line in hashes(causes) {
+        failure = failure.detail(line);
     }
-    let quote = |failed: Failed, derivation: &str, lines: usize| {
-        let tail = log_tail(libnix, derivation, lines);
-        let tail = tail.iter().map(|line| format!("> {line}"));
-        tail.fold(failed, |failed, line| failed.detail(line))
+    let quote = |failure: Failed, log: &[String], lines: usize| {
+        let tail = log[log.len().saturating_sub(lines)..].iter();
+        tail.fold(failure, |failure, line| failure.detail(format!("> {line}")))
     };
-    failed = quote(failed, derivation, LOG_LINES);
-    for other in derivations.iter().skip(1) {
-        failed = failed.detail(format!("also failed: {other}: {}", why(other)));
-        failed = quote(failed, other, FEW_LINES);
+    let log = build_log(libnix, derivation);
+    failure = quote(failure, log.as_deref().unwrap_or_default(), LOG_LINES);
+    for (other, reason) in failed {
+        failure = failure.detail(format!("also failed: {other}: {reason}"));
+        let log = build_log(libnix, other).unwrap_or_default();
+        failure = quote(failure, &log, FEW_LINES);
     }
     // If a builder runs out of memory or space, the error may be only in its log. Ignore other
     // texts in the log, because they are not about the store or the daemon.
-    let log = failed.details.join("\n");
-    let of_log = known_hint(KNOWN, &log)
-        .filter(|_| log.contains("No space left") || log.contains("signal 9"));
-    let hint = known_hint(KNOWN, &causes.join("\n")).or(of_log);
-    let failed = hint.map_or(failed.clone(), |hint| failed.hint(hint));
-    failed.hint(format!("run `nix log {derivation}` to see the full log"))
+    let shown = failure.details.join("\n");
+    let of_log = known_hint(KNOWN, &shown)
+        .filter(|_| shown.contains("No space left") || shown.contains("signal 9"));
+    let messages: Vec<&str> = causes.iter().map(|cause| cause.message.as_str()).collect();
+    if let Some(hint) = known_hint(KNOWN, &messages.join("\n")).or(of_log) {
+        failure = failure.hint(hint);
+    }
+    match log {
+        Some(_) => failure.hint(format!("run `nix log {derivation}` to see the full log")),
+        None => failure,
+    }
 }
 
 /// Returns the lines that give the specified and the actual hash of a mismatch.
-fn hashes<'a>(causes: &[&'a str]) -> Vec<&'a str> {
-    let lines = causes.iter().flat_map(|cause| cause.lines());
+fn hashes(causes: &[Cause]) -> Vec<&str> {
+    let lines = causes.iter().flat_map(|cause| cause.message.lines());
     let mut found: Vec<&str> = Vec::new();
     for line in lines.map(str::trim) {
         let hash = line.starts_with("specified:") || line.starts_with("got:");
@@ -177,52 +183,13 @@ fn hashes<'a>(causes: &[&'a str]) -> Vec<&'a str> {
     found
 }
 
-/// Returns Nix's reason without the derivation's name and the log lines at its end.
-fn reason(cause: &str, derivation: &str) -> String {
-    let first = cause.lines().next().unwrap_or_default();
-    let first = match first.split_once(" from .drv file ") {
-        Some((build, why)) if build.starts_with("building of ") => why,
-        _ => first,
-    };
-    first
-        .replace(&format!("builder for '{derivation}' "), "the builder ")
-        .trim_end_matches([';', '.', ':'])
-        .to_string()
-}
-
-fn log_tail(libnix: &Libnix, derivation: &str, count: usize) -> Vec<String> {
-    let log = libnix
-        .store
-        .build_log(derivation)
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(count)..]
-        .iter()
-        .map(|line| console::strip_ansi_codes(line).into_owned())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reason_omits_the_derivation_name() {
-        assert_eq!(
-            reason(
-                "builder for '/s/a.drv' failed with exit code 1;\nlast 2 log lines:\n> x",
-                "/s/a.drv"
-            ),
-            "the builder failed with exit code 1"
-        );
-        assert_eq!(
-            reason(
-                "building of '/s/a.drv^out' from .drv file timed out after 1 seconds",
-                "/s/a.drv"
-            ),
-            "timed out after 1 seconds"
-        );
-    }
+/// Returns the lines of a build's log; `None` if the builder was not started.
+fn build_log(libnix: &Libnix, derivation: &str) -> Option<Vec<String>> {
+    let log = libnix.store.build_log(derivation).ok().flatten()?;
+    let lines = log.lines();
+    Some(
+        lines
+            .map(|line| console::strip_ansi_codes(line).into_owned())
+            .collect(),
+    )
 }

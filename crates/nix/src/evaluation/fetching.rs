@@ -13,24 +13,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Failed, LockError};
 use crate::libnix::{NixError, libnix_version};
-
-/// Parts of libnix's messages about unreachable sources.
-const OUT_OF_REACH: [&str; 7] = [
-    "unable to download",
-    "resolving Git reference",
-    "Failed to open archive",
-    "Cannot find Git revision",
-    "cannot find Git revision",
-    "failed to fetch",
-    "program 'git' failed",
-];
+use crate::wordings::{self, DAMAGED_LOCK, UNFETCHED};
 
 /// The text that libnix puts before the error of a failed download.
 const ARCHIVE: &str = "(Source threw exception: error: ";
 
 /// Returns whether a source could not be fetched.
 pub(super) fn concerns(error: &NixError) -> bool {
-    OUT_OF_REACH.iter().any(|text| error.message.contains(text))
+    wordings::says(UNFETCHED, &error.message)
 }
 
 /// Returns the message for an error about a source, an input or a lock file; `None` for other
@@ -87,17 +77,9 @@ fn lock(action: &str, error: &NixError) -> Option<Failed> {
             .into(),
         );
     }
-    let damaged = message.contains("[json.exception") || message.contains("lock file references");
-    let reason = json(message).into();
-    damaged.then(|| LockError::DamagedLockFile { action, reason }.into())
-}
-
-/// Removes the error number of the JSON library.
-fn json(message: &str) -> &str {
-    match message.strip_prefix("[json.exception.") {
-        Some(rest) => rest.split_once("] ").map_or(rest, |(_, text)| text),
-        None => message,
-    }
+    let reason = wordings::without_json_error(message).into();
+    wordings::says(DAMAGED_LOCK, message)
+        .then(|| LockError::DamagedLockFile { action, reason }.into())
 }
 
 /// Returns the first line of the reason, without libnix's text around a failed download.

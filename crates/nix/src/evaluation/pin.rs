@@ -17,6 +17,7 @@ use crate::local::{ResolvedReference, resolve};
 use crate::plan::{Host, PlannedSource};
 use crate::record::{Pin, PinnedInput, Source};
 use crate::reference::{directory, in_store, parameter};
+use crate::wordings;
 
 /// Attributes of `self` that a `path:` reference cannot contain.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
@@ -190,7 +191,7 @@ fn not_locked(reference: &str, error: &NixError) -> Failed {
     // A path without a scheme can be in a git tree, and untracked files are not part of such a
     // flake.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
-    if error.message.contains("does not exist") && may_be_git {
+    if wordings::says(wordings::NOT_IN_GIT, &error.message) && may_be_git {
         failed = failed.hint(
             "track new files with `git add -N FILE`: a flake in a git repository contains only tracked files; for submodules, add ?submodules=1 to the flake reference",
         );

@@ -144,11 +144,8 @@ fn error_during_an_interrupt_is_safe() {
         interrupt().unwrap();
         let error = error("again");
         reset_interrupt();
-        assert_eq!(
-            (error.class.as_str(), error.interrupted),
-            ("nix::Interrupted", true),
-            "{error:?}"
-        );
+        // In 2.35, the class is that of the error. It is reported as an interrupt in every release.
+        assert!(error.interrupted, "{error:?}");
     });
 }
 

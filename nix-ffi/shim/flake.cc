@@ -9,6 +9,8 @@ using namespace nix_ffi;
 struct nix_ffi_locked
 {
     nix::flake::LockedFlake flake;
+    /** The reference before `with_utf8_path`. */
+    std::string original;
     std::string fragment;
     std::vector<std::string> overrides;
 };
@@ -17,6 +19,36 @@ struct nix_ffi_locked
 static std::string dump(const nlohmann::json & json)
 {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+static bool is_utf8(const std::string & text)
+{
+    try {
+        (void) nlohmann::json(text).dump();
+        return true;
+    } catch (nlohmann::json::type_error &) {
+        return false;
+    }
+}
+
+/**
+ * Copies the tree of a `path:` reference to the store if its path is not UTF-8, and returns a reference to the copy.
+ * Since 2.35, libnix cannot fetch such a path: it converts the attributes of each input to JSON, for the name of a lock.
+ */
+static nix::FlakeRef with_utf8_path(nix::EvalState & state, nix::FlakeRef reference)
+{
+    auto attributes = reference.input.attrs;
+    if (reference.input.getType() != "path")
+        return reference;
+    auto path = nix::fetchers::getStrAttr(attributes, "path");
+    if (is_utf8(path) || path[0] != '/')
+        return reference;
+    time_t modified = 0;
+    auto tree = nix::sinkToSource([&](nix::Sink & sink) { modified = nix::dumpPathAndGetMtime(path, sink); });
+    auto copy = state.store->addToStoreFromDump(*tree, "source");
+    attributes.insert_or_assign("path", state.store->printStorePath(copy));
+    attributes.emplace("lastModified", static_cast<uint64_t>(modified));
+    return {nix::fetchers::Input::fromAttrs(state.fetchSettings, std::move(attributes)), reference.subdir};
 }
 
 /**
@@ -84,6 +116,9 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
 {
     return guarded(context, static_cast<nix_ffi_locked *>(nullptr), [&] {
         Interruptible interruptible;
+        // Since 2.34, an assertion fails in libnix for an empty reference and an empty folder.
+        if (request->base_directory[0] != '/')
+            throw nix::UsageError("the base directory '%s' is not an absolute path", request->base_directory);
         auto & fetching = state->state.fetchSettings;
         nix::flake::LockFlags flags{
             .updateLockFile = false,
@@ -96,19 +131,23 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
         for (size_t i = 0; i < request->override_count; ++i) {
             auto reference = nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true);
             overrides.push_back(reference.to_string());
+            reference = with_utf8_path(state->state, std::move(reference));
             remember_stored_trees(state->state, reference);
             add_override(flags.inputOverrides, request->override_names[i], std::move(reference));
         }
-        auto [reference, fragment] =
+        auto [original, fragment] =
             nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
+        auto reference = with_utf8_path(state->state, original);
         remember_stored_trees(state->state, reference);
         if (request->lock)
             return new nix_ffi_locked{
                 with_lock(state->state, flakes->settings, flags.applyNixConfig, reference, request->lock),
+                original.to_string(),
                 std::move(fragment),
                 {}};
         return new nix_ffi_locked{
             nix::flake::lockFlake(flakes->settings, state->state, reference, flags),
+            original.to_string(),
             std::move(fragment),
             std::move(overrides)};
     });
@@ -161,7 +200,7 @@ extern "C" void nix_ffi_locked_read(
         std::ranges::transform(locked->overrides, overrides.begin(), [](auto & url) { return view(url); });
 
         nix_ffi_locked_view told{
-            .original_url = texts.keep(flake.originalRef.to_string()),
+            .original_url = view(locked->original),
             .resolved_url = texts.keep(flake.resolvedRef.to_string()),
             .locked_url = texts.keep(flake.lockedRef.to_string()),
             .attributes = texts.keep(dump(nix::fetchers::attrsToJSON(flake.lockedRef.input.attrs))),

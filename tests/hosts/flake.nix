@@ -3,7 +3,7 @@
 
   # The user provides nixpkgs: `world.py` writes a flake.lock that replaces this reference. With this lock file,
   # evaluation fetches and copies nothing.
-  inputs.nixpkgs.url = "path:/nowhere/nixpkgs";
+  inputs.nixpkgs.url = "https://nowhere.invalid/nixpkgs.tar.gz";
 
   outputs =
     { self, nixpkgs }:

@@ -25,6 +25,9 @@ experimental-features = nix-command flakes
 # Part of every locked reference, for the program and for nix. Nothing depends on its value.
 LAST_MODIFIED = 1_700_000_000
 
+# The reference to nixpkgs in our flakes. Nothing is fetched from there.
+NIXPKGS = {"type": "tarball", "url": "https://nowhere.invalid/nixpkgs.tar.gz"}
+
 
 def clean_environment():
     """Returns the environment without the variables that change what Nix or the program does."""
@@ -93,10 +96,8 @@ class World:
             copy = shutil.copytree if (TOP / part).is_dir() else shutil.copy
             copy(TOP / part, tree / part)
         if self.nixpkgs:
-            locked = {"type": "path", "lastModified": LAST_MODIFIED, **self.nixpkgs}
-            original = {"type": "path", "path": "/nowhere/nixpkgs"}
             nodes = {
-                "nixpkgs": {"locked": locked, "original": original},
+                "nixpkgs": {"locked": self.locked_nixpkgs(), "original": NIXPKGS},
                 "root": {"inputs": {"nixpkgs": "nixpkgs"}},
             }
             lock = {"nodes": nodes, "root": "root", "version": 7}
@@ -104,6 +105,11 @@ class World:
                 if (folder / "flake.nix").exists():
                     (folder / "flake.lock").write_text(json.dumps(lock, indent=2) + "\n")
         return tree
+
+    def locked_nixpkgs(self):
+        """Returns the locked reference of nixpkgs, whose tree is in the store. It is an archive, because libnix since 2.34
+        copies a locked `path:` input at each evaluation, even if the path is a store path."""
+        return {**NIXPKGS, "narHash": self.nixpkgs["narHash"], "lastModified": LAST_MODIFIED}
 
     def flake(self, directory):
         """Returns a locked reference to one of our flakes, for the program and for nix."""

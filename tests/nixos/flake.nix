@@ -2,7 +2,7 @@
   description = "The project's own flake on a given nixpkgs, as hosts that the program can evaluate";
 
   # `tests/nixos/check` writes a flake.lock that locates this input, as `world.py` does for ../hosts.
-  inputs.nixpkgs.url = "path:/nowhere/nixpkgs";
+  inputs.nixpkgs.url = "https://nowhere.invalid/nixpkgs.tar.gz";
 
   outputs =
     { self, nixpkgs }:

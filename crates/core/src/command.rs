@@ -69,10 +69,16 @@ pub enum Command {
 /// A command that needs libnix.
 #[derive(Debug)]
 pub enum LibnixCommand {
-    Prefetch { names: Vec<String> },
+    Prefetch {
+        names: Vec<String>,
+    },
     Cache(CacheAction),
     Check(Box<CheckOptions>),
     Bench(Box<BenchCommand>),
+    /// Builds a system for a guest: a host with these modules.
+    GuestSystem {
+        modules: Vec<String>,
+    },
     Errors,
     Schema(SchemaName),
 }

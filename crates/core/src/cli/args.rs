@@ -213,6 +213,12 @@ pub enum CommandArgs {
     /// Print all points at which tests can inject faults
     #[command(name = "__faults", hide = true)]
     Faults,
+    /// Build a host with modules, and print its path (for runtime-guest)
+    #[command(name = "__guest-system", hide = true)]
+    GuestSystem {
+        /// Names of modules
+        modules: Vec<String>,
+    },
     /// Print docs/errors.md
     #[command(name = "__errors", hide = true)]
     Errors,

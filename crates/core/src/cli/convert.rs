@@ -135,6 +135,9 @@ impl CommandArgs {
             Self::Man { page } => Command::Man(page),
             Self::Boot => Command::Boot,
             Self::Faults => Command::Faults,
+            Self::GuestSystem { modules } => {
+                Command::WithLibnix(LibnixCommand::GuestSystem { modules })
+            }
             Self::Errors => Command::WithLibnix(LibnixCommand::Errors),
             Self::Schema { name } => Command::WithLibnix(LibnixCommand::Schema(name)),
             Self::Help { .. } => return None,

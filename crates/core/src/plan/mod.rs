@@ -78,6 +78,8 @@ pub struct Plan {
     pub expected: Option<String>,
     /// Whether to activate a system that is already running.
     pub force: bool,
+    /// Whether the system is for a guest, so that it is not compared with this machine.
+    pub for_guest: bool,
     /// The safety checks to override.
     pub allow: Vec<Allow>,
     /// Whether the evaluation may build derivations.
@@ -261,6 +263,7 @@ pub fn decide(
         base,
         expected,
         force: change.force,
+        for_guest: false,
         allow: change.allow.clone(),
         allow_import_from_derivation: change.may_build_in_evaluation(),
     })))

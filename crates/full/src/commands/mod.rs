@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod check;
 mod errors;
+mod guest_system;
 mod prefetch;
 mod schema;
 
@@ -59,6 +60,7 @@ impl Stages for LibnixStages<'_> {
             LibnixCommand::Cache(action) => cache::run(self.0, action),
             LibnixCommand::Check(options) => check::run(self.0, &options),
             LibnixCommand::Bench(bench) => bench::run(self.0, &bench),
+            LibnixCommand::GuestSystem { modules } => guest_system::run(self.0, modules),
             LibnixCommand::Errors => errors::run(),
             LibnixCommand::Schema(name) => schema::run(name),
         }

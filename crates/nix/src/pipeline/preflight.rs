@@ -90,8 +90,11 @@ impl SystemBuild<'_> {
 
     /// Finds objections to activating a system that is not built yet.
     fn findings(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
-        let to = Profile::expected(&evaluated.facts);
-        let mut findings = compare(&self.plan.purpose, &to, &self.session.host().machine());
+        let mut findings = Findings::default();
+        if !self.plan.for_guest {
+            let to = Profile::expected(&evaluated.facts);
+            findings = compare(&self.plan.purpose, &to, &self.session.host().machine());
+        }
         self.check_space(evaluated, missing, &mut findings);
         findings
     }

@@ -30,6 +30,7 @@ in
     ../guests/backend.nix
     ../guests/boot-json.nix
     ../guests/console.nix
+    ../guests/keys.nix
     ../guests/store-overlay.nix
     ../guests/without-kernel.nix
   ];

@@ -84,6 +84,11 @@
             program = lib.getExe packages.default;
             meta.description = "Enable and disable NixOS modules on a running machine";
           };
+          runtime-guest = {
+            type = "app";
+            program = lib.getExe' packages.default "runtime-guest";
+            meta.description = "Start, reach and stop virtual machines whose store is the host's";
+          };
         }
       ) self.packages;
 

@@ -57,6 +57,7 @@ rustPlatform.buildRustPackage {
   cargoTestFlags = [
     "--lib"
     "--package=runtime-module-core"
+    "--package=runtime-module-guest"
     "--package=runtime-module-light"
   ];
 
@@ -74,6 +75,10 @@ rustPlatform.buildRustPackage {
       --fish <("$program" __completions fish)
     mkdir -p "$out/share/nushell/vendor/autoload"
     "$program" __completions nushell > "$out/share/nushell/vendor/autoload/runtime-module.nu"
+    for shell in bash zsh fish; do
+      RUNTIME_GUEST_COMPLETE=$shell "$out/bin/runtime-guest" > "runtime-guest.$shell"
+    done
+    installShellCompletion --cmd runtime-guest runtime-guest.{bash,zsh,fish}
     for page in $("$program" __man); do
       "$program" __man "$page" > "$page.1"
       installManPage "$page.1"

@@ -122,6 +122,28 @@ impl LocalStore {
         Some(self.real.join(self.name(path)?))
     }
 
+    /// Returns the location on disk of a file in a store path, or `None` if the path does not belong
+    /// to this store.
+    pub fn file(&self, path: &str) -> Option<PathBuf> {
+        let below = Path::new(path).strip_prefix(&self.folder).ok()?;
+        let name = below.components().next()?;
+        self.name(self.folder.join(name).to_str()?)?;
+        Some(self.real.join(below))
+    }
+
+    /// Returns the store path of a folder on disk, or `None` if the folder is not directly in this
+    /// store.
+    pub fn path_of(&self, real: &Path) -> Option<String> {
+        let name = real.strip_prefix(self.real.canonicalize().ok()?).ok()?;
+        let path = self.folder.join(name).to_str()?.to_string();
+        self.contains(&path).then_some(path)
+    }
+
+    /// Returns the folder on disk that contains the store paths.
+    pub fn real_folder(&self) -> &Path {
+        &self.real
+    }
+
     /// Returns whether a path is valid: the store lists it, and it exists on disk.
     pub fn is_valid(&self, path: &str) -> Result<bool> {
         match self.real_path(path) {
@@ -147,6 +169,21 @@ impl LocalStore {
                 .context("cannot create a GC root: the path of the link is not valid UTF-8")?;
             return Daemon::connect(&self.socket)?.add_indirect_root(link);
         }
+        let root = self.registered(link);
+        let folder = root.parent().unwrap_or(&self.state);
+        fs::create_dir_all(folder)
+            .and_then(|()| replace_link(&root, link))
+            .with_context(|| format!("cannot create a GC root in {}", folder.display()))
+    }
+
+    /// Removes the registration of a link as a GC root. If this process may not write the state
+    /// directory of the store, the collector removes the registration once the link is gone.
+    pub fn unregister_root(&self, link: &Path) {
+        let _ = fs::remove_file(self.registered(link));
+    }
+
+    /// Returns the file that registers a link as a GC root.
+    fn registered(&self, link: &Path) -> PathBuf {
         let hash = Sha256::digest(link.as_os_str().as_bytes());
         // The name does not matter, because the collector reads only the target of the link.
         let hash: String = hash
@@ -154,10 +191,8 @@ impl LocalStore {
             .take(16)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let folder = self.state.join("gcroots/auto");
-        fs::create_dir_all(&folder)
-            .and_then(|()| replace_link(&folder.join(format!("runtime-modules-{hash}")), link))
-            .with_context(|| format!("cannot create a GC root in {}", folder.display()))
+        self.state
+            .join(format!("gcroots/auto/runtime-modules-{hash}"))
     }
 
     /// Protects paths from the garbage collector until the returned value is dropped, even if a

@@ -21,5 +21,6 @@ pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     runtime_module_core::error::rows()
         .chain(runtime_module_nix::error::rows())
         .chain(runtime_module_bench::error::rows())
+        .chain(runtime_module_guest::error::rows())
         .chain(RoleError::ROWS)
 }

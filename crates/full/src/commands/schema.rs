@@ -11,6 +11,9 @@ use runtime_module_core::json_schema::{SchemaBuilder, Writer};
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::ProgressEvent;
 use runtime_module_core::report::{ChangeReport, EndReport, History};
+use runtime_module_guest::documents::{
+    ConsoleEnd, ConsoleOutput, ExecutedCommand, GuestList, GuestState, StoppedGuests,
+};
 use runtime_module_light::documents::{
     ModuleList, OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter, StatusResult,
 };
@@ -60,6 +63,12 @@ fn output() -> Value {
         .document::<OverrideHistory>()
         .document::<OverridesAfter>()
         .document::<OverrideDifferences>()
+        .document::<GuestState>()
+        .document::<GuestList>()
+        .document::<StoppedGuests>()
+        .document::<ConsoleEnd>()
+        .document::<ConsoleOutput>()
+        .document::<ExecutedCommand>()
         .document::<FailureDocument>()
         .any(
             "The documents of --json",

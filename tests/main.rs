@@ -31,6 +31,7 @@ mod cli {
     mod failures;
     mod files;
     mod full_disk;
+    mod guests;
     mod hosts_elsewhere;
     mod inputs;
     mod interrupts;

@@ -3,6 +3,7 @@
 
 mod evidence;
 mod golden;
+mod guest;
 mod lab;
 mod needs;
 mod processes;
@@ -25,6 +26,7 @@ use unix::sys::stat::Mode;
 
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
+pub use guest::GuestLab;
 pub use lab::{FaultPoint, Lab, ProcessRole, Victim};
 pub use needs::{crowd, has, nix, skip, soak};
 pub use processes::Processes;

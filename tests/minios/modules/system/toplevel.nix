@@ -33,7 +33,7 @@ let
           "inhibitors"
         ];
       }
-      ''
+      (''
         mkdir -p "$out/bin" "$out/specialisation"
         cp "$activate" "$out/activate"
         cp "$initPath" "$out/init"
@@ -61,7 +61,7 @@ let
         printf '%s' "$platform" > "$out/system"
         printf '%s' "$extraDependencies" > "$out/extra-dependencies"
         cp "$inhibitorsPath" "$out/switch-inhibitors"
-      '';
+      '' + config.system.systemBuilderCommands);
 
   failed = lib.filter (one: !one.assertion) config.assertions;
 in
@@ -70,6 +70,12 @@ in
     type = lib.types.listOf lib.types.path;
     default = [ ];
     description = "Store paths that the system keeps alive without using them.";
+  };
+
+  options.system.systemBuilderCommands = lib.mkOption {
+    type = lib.types.lines;
+    default = "";
+    description = "Shell commands at the end of the toplevel's build.";
   };
 
   config.system.build.toplevel =

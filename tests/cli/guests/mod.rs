@@ -1,0 +1,5 @@
+//! `runtime-guest`: guests that boot, are reached and end, and requests that are refused.
+
+mod boots;
+mod ends;
+mod refusals;

@@ -73,9 +73,35 @@ const CHANGING: [(&str, &str); 27] = [
     (r"[ \t]+\n", "\n"),
 ];
 
+/// Words of newer releases of libnix and curl, with the words of Nix 2.26 and its curl. They apply after the patterns
+/// above.
+const WORDS: [(&str, &str); 7] = [
+    (r#" at "(T/[^"\n]*)""#, " at '$1'"),
+    (
+        r"syntax error, unexpected ';', expecting 'inherit'",
+        "syntax error, unexpected ';', expecting INHERIT",
+    ),
+    (
+        r"doesn't fetch unlocked input",
+        "will not fetch unlocked input",
+    ),
+    (r"Could not connect to server", "Couldn't connect to server"),
+    (
+        r"Failed to connect to localhost:1 ",
+        "Failed to connect to localhost port 1 ",
+    ),
+    (r"(?m)^warning: bell +done$", "warning: done"),
+    // Since 2.28, an error about a file that git does not track also says how to add it.
+    (
+        r#"Path '([^']+)' in the repository "[^"]+" is not tracked by Git\.\n +To make it visible to Nix, run:\n +git .*\n"#,
+        "path 'T/store/<hash>-source/$1' does not exist\n",
+    ),
+];
+
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     CHANGING
         .iter()
+        .chain(&WORDS)
         .map(|(rule, name)| (Regex::new(rule).expect("a rule"), *name))
         .collect()
 });

@@ -62,6 +62,16 @@ const FAILED: &[(&str, &str, &str)] = &[
     ("building derivation '", "' ", ""),
 ];
 
+/// The text before the name of an attribute of a flake that libnix does not support.
+const UNSUPPORTED: &[&str] = &[
+    // An attribute of an input
+    "unexpected flake input attribute '",
+    // An attribute of the flake
+    " has an unsupported attribute '",
+    // Since 2.27, an attribute of `inputs.self`
+    "flake 'self' attribute '",
+];
+
 /// The text of a timeout without a derivation, since 2.34.
 const TIMEOUT: (&str, &str) = ("timed out after ", " seconds");
 
@@ -101,6 +111,14 @@ pub fn reason(message: &str) -> String {
     let (shown, rest) = found.unwrap_or(("", message));
     let line = rest.lines().next().unwrap_or_default();
     format!("{shown}{}", line.trim_end_matches([';', '.', ':']))
+}
+
+/// Returns the attribute of a flake that libnix does not support, and the text after its name.
+pub fn unsupported_attribute(message: &str) -> Option<(&str, &str)> {
+    UNSUPPORTED.iter().find_map(|before| {
+        let (_, rest) = message.split_once(before)?;
+        rest.split_once('\'')
+    })
 }
 
 /// Returns the number of seconds in the message of a timeout that names no derivation.
@@ -267,6 +285,30 @@ mod tests {
         for (releases, words, message) in MESSAGES {
             assert!(says(words, message), "{releases}: {message}");
         }
+    }
+
+    #[test]
+    fn unsupported_attribute_is_named() {
+        for (message, after) in [
+            (
+                // 2.26 to 2.35
+                "unexpected flake input attribute 'new', at /f/flake.nix:1:3",
+                ", at /f/flake.nix:1:3",
+            ),
+            (
+                // 2.26 to 2.35
+                "flake 'path:/f' has an unsupported attribute 'new', at /f/flake.nix:1:3",
+                ", at /f/flake.nix:1:3",
+            ),
+            (
+                // Since 2.27
+                "flake 'self' attribute 'new' is not supported",
+                " is not supported",
+            ),
+        ] {
+            assert_eq!(unsupported_attribute(message), Some(("new", after)));
+        }
+        assert_eq!(unsupported_attribute("flake 'a' is new"), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::local::{LocalReference, git_tree, is_id};
 use crate::percent::decode;
 use crate::quoting::for_shell;
 use crate::registry::nearest;
+use crate::wordings;
 
 /// Number of folders with a `flake.nix` to suggest.
 const OFFERED: usize = 3;
@@ -139,13 +140,7 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
 /// Explains an attribute in `flake.nix` that this release of Nix does not support.
 fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();
-    let (name, at) = match message.strip_prefix("unexpected flake input attribute '") {
-        Some(rest) => rest.split_once('\'')?,
-        None => {
-            let (_, rest) = message.split_once(" has an unsupported attribute '")?;
-            rest.split_once('\'')?
-        }
-    };
+    let (name, at) = wordings::unsupported_attribute(message)?;
     let failed = Failed::from(LockError::UnknownAttribute {
         flake: reference.into(),
         attribute: name.into(),

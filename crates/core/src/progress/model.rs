@@ -346,9 +346,10 @@ impl Model {
         }
     }
 
-    /// Returns the numbers of builds. Since 2.29, libnix counts a requested derivation twice when it
-    /// is built. Therefore, the builds that have started limit the number of finished builds, and
-    /// libnix's total is used only if the builds were not queried before.
+    /// Returns the numbers of builds. Newer releases of libnix have two goals for a derivation. When
+    /// the build ends, one of them is done, and the other is still expected, so that libnix's total
+    /// is too large. Therefore, its total is used only if the builds were not queried before, and
+    /// the builds that have started limit the number of finished builds.
     fn builds_of(&self, done: u64, expected: u64, running: u64, failed: u64) -> Tally {
         let queried = self.missing.build.len() as u64;
         let total = if queried == 0 { expected } else { queried };
@@ -627,18 +628,15 @@ mod tests {
     }
 
     #[test]
-    fn build_that_libnix_counts_twice_is_counted_once() {
+    fn finished_build_is_not_expected_again() {
         // The numbers of 2.34.8 for a derivation and the requested one, which depends on it.
         let mut model = building(&["a", "b"]);
         let mut shown = Vec::new();
-        for (id, reports) in [
-            (1, [[0, 1, 1], [1, 2, 0]].as_slice()),
-            (2, &[[1, 2, 1], [2, 3, 0], [3, 3, 0]]),
-        ] {
+        for (id, reports) in [(1, [[0, 2, 1], [1, 3, 0]]), (2, [[1, 2, 1], [2, 3, 0]])] {
             build(&mut model, id);
             shown.extend(reports.iter().map(|numbers| counted(&mut model, *numbers)));
         }
-        assert_eq!(shown, [(0, 2), (1, 2), (1, 2), (2, 2), (2, 2)]);
+        assert_eq!(shown, [(0, 2), (1, 2), (1, 2), (2, 2)]);
     }
 
     #[test]

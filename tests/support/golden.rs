@@ -77,10 +77,7 @@ const CHANGING: [(&str, &str); 27] = [
 /// above.
 const WORDS: [(&str, &str); 7] = [
     (r#" at "(T/[^"\n]*)""#, " at '$1'"),
-    (
-        r"syntax error, unexpected ';', expecting 'inherit'",
-        "syntax error, unexpected ';', expecting INHERIT",
-    ),
+    (r"expecting 'inherit'", "expecting INHERIT"),
     (
         r"doesn't fetch unlocked input",
         "will not fetch unlocked input",

@@ -99,6 +99,10 @@ pub fn derivation(message: &str) -> Option<&str> {
 
 /// Returns the reason of a failed build, without the derivation and the log lines.
 pub fn reason(message: &str) -> String {
+    // A daemon indents the lines after the first one.
+    let lines: Vec<&str> = message.lines().map(str::trim_start).collect();
+    let message = lines.join("\n");
+    let message = message.as_str();
     if let Some(needs) = needs(message) {
         return format!("it requires {needs}, which this machine does not offer");
     }
@@ -174,6 +178,11 @@ mod tests {
         (
             "since 2.29",
             "Cannot build '/s/a.drv'.\nReason: builder failed with exit code 1.\nOutput paths:\n  /s/a\nLast 1 log lines:\n> x",
+            "the builder failed with exit code 1",
+        ),
+        (
+            "since 2.29, from a daemon",
+            "Cannot build '/s/a.drv'.\n       Reason: builder failed with exit code 1.\n       Output paths:",
             "the builder failed with exit code 1",
         ),
         (

@@ -75,9 +75,10 @@ const CHANGING: [(&str, &str); 27] = [
 
 /// Words of newer releases of libnix and curl, with the words of Nix 2.26 and its curl. They apply after the patterns
 /// above.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
     (r#" at "(T/[^"\n]*)""#, " at '$1'"),
     (r"expecting 'inherit'", "expecting INHERIT"),
+    (r"absolute path '/etc/hostname'", "absolute path '/etc'"),
     (
         r"doesn't fetch unlocked input",
         "will not fetch unlocked input",

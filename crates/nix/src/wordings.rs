@@ -39,6 +39,14 @@ pub const NOT_IN_GIT: &[&str] = &[
     "is not tracked by Git",
 ];
 
+/// Words of an error about a path that is not in the store.
+pub const NOT_IN_STORE: &[&str] = &[
+    "does not exist",
+    "is not valid",
+    // Since 2.34, for a path that evaluation needs
+    "is required, but there is no substituter",
+];
+
 /// Words of an error about a lock file that is damaged.
 pub const DAMAGED_LOCK: &[&str] = &[JSON, "lock file references"];
 
@@ -271,6 +279,12 @@ mod tests {
             "2.28 to 2.35",
             NOT_IN_GIT,
             "Path 'a' in the repository \"/g\" is not tracked by Git.\n\nTo make it visible",
+        ),
+        ("2.26", NOT_IN_STORE, "path '/s/a.drv' is not valid"),
+        (
+            "2.34, 2.35",
+            NOT_IN_STORE,
+            "path '/s/a.drv' is required, but there is no substituter that can build it",
         ),
         (
             "2.26, 2.27",

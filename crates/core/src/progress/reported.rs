@@ -1,28 +1,32 @@
 //! The errors that libnix reports without raising them, and the builds that were running when it
-//! reported them. Some releases do not name the derivation in an error about a timeout.
+//! reported them, or had just ended. Some releases do not name the derivation in an error about a
+//! timeout.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix_types::{Activity, Event, Progress};
 
+/// Time between the end of a build and the report of its failure, at most.
+const REPORT_DELAY: Duration = Duration::from_secs(1);
+
 /// An error that libnix reported. It is the cause of a failed build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportedError {
     /// The message, without terminal escapes.
     pub message: String,
-    /// The builds that were running.
+    /// The builds that were running, or had just ended.
     pub running: Vec<RunningBuild>,
 }
 
-/// A build that was running when an error was reported.
+/// A build that was running when an error was reported, or had just ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningBuild {
     /// The store path of the derivation.
     pub derivation: String,
-    /// The time since the build started.
+    /// The time for which the build has run.
     pub ran: Duration,
-    /// The time since the build printed something.
+    /// The time for which the build has printed nothing.
     pub silent: Duration,
 }
 
@@ -32,6 +36,8 @@ pub(super) struct ReportedErrors {
     errors: Vec<ReportedError>,
     /// The running builds by libnix's activity ID.
     running: BTreeMap<u64, Build>,
+    /// The builds that ended last, with their end.
+    ended: Vec<(Instant, RunningBuild)>,
 }
 
 #[derive(Debug)]
@@ -58,7 +64,10 @@ impl ReportedErrors {
                 self.running.insert(*id, build);
             }
             Event::Stop { id } => {
-                self.running.remove(id);
+                if let Some(build) = self.running.remove(id) {
+                    self.ended.retain(|(end, _)| now - *end <= REPORT_DELAY);
+                    self.ended.push((now, build.at(now)));
+                }
             }
             Event::Progress {
                 id,
@@ -69,14 +78,23 @@ impl ReportedErrors {
                 }
             }
             _ => {
-                let running = || self.running.values().map(|build| build.at(now)).collect();
                 let error = reported_error(event).map(|message| ReportedError {
                     message,
-                    running: running(),
+                    running: self.builds(now),
                 });
                 self.errors.extend(error);
             }
         }
+    }
+
+    /// Returns the running builds, and those that have just ended.
+    fn builds(&self, now: Instant) -> Vec<RunningBuild> {
+        let ended = self.ended.iter();
+        let ended = ended.filter(|(end, _)| now - *end <= REPORT_DELAY);
+        let running = self.running.values().map(|build| build.at(now));
+        running
+            .chain(ended.map(|(_, build)| build.clone()))
+            .collect()
     }
 
     /// Returns the errors, oldest first.
@@ -129,11 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn error_has_the_builds_that_ran_meanwhile() {
+    fn error_has_the_builds_that_ran_until_then() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut reported = ReportedErrors::default();
-        for (id, derivation) in [(1, "/s/a.drv"), (2, "/s/b.drv"), (3, "/s/c.drv")] {
+        for (id, derivation) in [
+            (1, "/s/a.drv"),
+            (2, "/s/b.drv"),
+            (3, "/s/c.drv"),
+            (4, "/s/d.drv"),
+        ] {
             let activity = Activity::Build {
                 derivation: derivation.into(),
                 machine: String::new(),
@@ -148,7 +171,8 @@ mod tests {
         }
         let progress = Progress::LogLine { line: "x".into() };
         reported.hear(&Event::Progress { id: 1, progress }, at(8));
-        reported.hear(&Event::Stop { id: 3 }, at(9));
+        reported.hear(&Event::Stop { id: 3 }, at(8));
+        reported.hear(&Event::Stop { id: 4 }, at(9));
         reported.hear(&message("error: timed out"), at(10));
         let errors = reported.errors();
         let builds: Vec<_> = errors[0]
@@ -159,6 +183,7 @@ mod tests {
                 (name, build.ran.as_secs(), build.silent.as_secs())
             })
             .collect();
-        assert_eq!(builds, [("/s/a.drv", 9, 2), ("/s/b.drv", 8, 8)]);
+        let expected = [("/s/a.drv", 9, 2), ("/s/b.drv", 8, 8), ("/s/d.drv", 5, 5)];
+        assert_eq!(builds, expected);
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Failed, Message as _, OptionError};
 use crate::libnix::{Evaluator, Outputs, Value};
 use crate::overrides::{Definition, StringDependency};
 use crate::quoting::for_shell;
+use crate::wordings;
 
 /// Describes the options of the new overrides, and refuses those that cannot be set.
 pub(super) fn describe(
@@ -67,7 +68,7 @@ pub(super) fn lost_option(request: &EvaluationRequest, message: &str) -> Option<
 
 /// Explains an override whose store path was removed from the store.
 pub(super) fn lost_store_path(request: &EvaluationRequest, message: &str) -> Option<Failed> {
-    let gone = message.contains("does not exist") || message.contains("is not valid");
+    let gone = wordings::says(wordings::NOT_IN_STORE, message);
     let mut all = request.overrides.iter().filter(|_| gone);
     let (definition, path) = all.find_map(|one| {
         let mut required = one.store_paths.iter().map(StringDependency::required);

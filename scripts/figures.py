@@ -4,7 +4,7 @@
     docs/performance.md, README.md    from bench-*.json and profile-*.json; missed targets from all files
     docs/benchmarks.md                from tables-*.json and repetitions.json
     docs/reliability.md               from soak-*.json
-    docs/verifying.md                 from releases.json
+    docs/verifying.md                 from releases.json and nix-releases.json
 
     scripts/figures.py --write     updates the pages
     scripts/figures.py --verify    fails if a page differs from the evidence
@@ -19,6 +19,7 @@ TOP = Path(__file__).resolve().parent.parent
 EVIDENCE = TOP / "docs/evidence"
 BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figures -->\n"
 BEGIN_MISSED, END_MISSED = "<!-- missed: scripts/figures.py --write -->\n", "<!-- end of missed -->\n"
+BEGIN_NIX, END_NIX = "<!-- nix: scripts/figures.py --write -->\n", "<!-- end of nix -->\n"
 BEGIN_LIVE, END_LIVE = "<!-- live: scripts/figures.py --write -->\n", "<!-- end of live -->\n"
 BEGIN_SYSTEM, END_SYSTEM = "<!-- system: scripts/figures.py --write -->\n", "<!-- end of system -->\n"
 
@@ -271,6 +272,19 @@ def releases():
     return text + ("\n" if notes else "") + f"Tested at {', '.join(f'`{one}`' for one in commits)} ([results](evidence/{path.name})).\n"
 
 
+def nix_releases():
+    """Returns the results of the tests with each release of Nix."""
+    path = EVIDENCE / "nix-releases.json"
+    found = read(path)["found"]
+    names = list(dict.fromkeys(name for one in found.values() for name in one["checks"]))
+    text = f"| tests | {' | '.join(found)} |\n|---|{'---|' * len(found)}\n"
+    for name in names:
+        cells = [counted(one["checks"][name]) if name in one["checks"] else "not run" for one in found.values()]
+        text += f"| {name} | {' | '.join(cells)} |\n"
+    commits = sorted({check["commit"][:7] for one in found.values() for check in one["checks"].values()})
+    return text + f"\nTested at {', '.join(f'`{one}`' for one in commits)} ([results](evidence/{path.name})).\n"
+
+
 def counted(check):
     """Returns the counts of a check on one release."""
     text = f"{check['passed']} passed"
@@ -302,6 +316,8 @@ def page(path, figures):
     text = put(path.read_text(), BEGIN, figures, END)
     if path.name == "performance.md":
         return put(text, BEGIN_MISSED, missed(), END_MISSED)
+    if path.name == "verifying.md":
+        return put(text, BEGIN_NIX, nix_releases(), END_NIX)
     if path.name == "reliability.md":
         text = put(text, BEGIN_SYSTEM, on_systemd(), END_SYSTEM)
         return put(text, BEGIN_LIVE, on_nixos(), END_LIVE)

@@ -118,7 +118,7 @@ pub fn reason(message: &str) -> String {
         let (_, rest) = message.split_once(before)?;
         let (derivation, rest) = rest.split_once(after)?;
         let names_one = derivation.split('^').next()?.ends_with(".drv");
-        names_one.then(|| (*shown, rest))
+        names_one.then_some((*shown, rest))
     });
     let (shown, rest) = found.unwrap_or(("", message));
     let line = rest.lines().next().unwrap_or_default();

@@ -12,6 +12,7 @@ in
 {
   imports = [
     ../guests/backend.nix
+    ../guests/machines.nix
     (lib.mkRenamedOptionModule
       [ "nixos-flake" "controller" "enable" ]
       [ "guests" "controller" "enable" ]

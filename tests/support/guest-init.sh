@@ -12,6 +12,7 @@ done
 for word in $(cat /proc/cmdline); do
   case $word in
     init=*) init=${word#init=} ;;
+    test.prompt) printf 'guest login: ' ;;
     test.hang) while true; do sleep 60; done ;;
   esac
 done

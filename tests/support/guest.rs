@@ -2,6 +2,7 @@
 //! KVM.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -68,7 +69,8 @@ impl GuestLab {
             )
         });
         let initrd = env.path("initrd");
-        fs::write(&initrd, archive(kernel)).expect("the initrd");
+        fs::write(&initrd, archive(kernel, &MODULES)).expect("the initrd");
+        fs::write(env.path("initrd-without-virtio"), archive(kernel, &[])).expect("an initrd");
         let boot = fs::read_dir(kernel.join("boot"))
             .expect("a kernel")
             .flatten();
@@ -86,7 +88,9 @@ impl GuestLab {
         let store = self.env.path("fake-store");
         let system = store.join("0123456789abcdfghijklmnpqrsvwxyz-fake");
         fs::create_dir_all(&system).expect("a folder");
-        fs::write(system.join("init"), "#!/bin/busybox sh\n").expect("an init");
+        let init = system.join("init");
+        fs::write(&init, "#!/bin/busybox sh\nexec sleep 600\n").expect("an init");
+        fs::set_permissions(&init, fs::Permissions::from_mode(0o755)).expect("a program");
         let boot = serde_json::json!({
             "org.nixos.bootspec.v1": {
                 "system": "x86_64-linux",
@@ -108,6 +112,7 @@ impl GuestLab {
         let mut words = vec![
             "--accelerator=tcg".into(),
             "--memory=256".into(),
+            "--cpus=1".into(),
             "--no-systemd".into(),
             format!("--kernel={kernel}"),
             format!("--initrd={initrd}"),
@@ -148,6 +153,29 @@ impl GuestLab {
         words.extend(self.hardware());
         words.extend(more.iter().map(ToString::to_string));
         self.start(&words)
+    }
+
+    /// Runs the program in a mount namespace in which a shell script has changed mounts. Returns
+    /// `None` and reports the test as skipped if this user may not do this.
+    pub fn run_with_mounts(&self, test: &str, script: &str, words: &[&str]) -> Option<Ran> {
+        if !unix::unistd::geteuid().is_root() {
+            skip(test, "only root can change mounts");
+            return None;
+        }
+        fs::create_dir_all(self.folder()).expect("a folder");
+        let mut command = self.env.other("unshare");
+        command
+            .env("RUNTIME_GUEST_FOLDER", self.folder())
+            .args([
+                "--mount",
+                "sh",
+                "-ec",
+                &format!("{script}\nexec \"$@\""),
+                "sh",
+                GUEST_PROGRAM,
+            ])
+            .args(words);
+        Some(self.env.start_running(command).end())
     }
 
     /// Returns the state of a running guest.
@@ -208,7 +236,7 @@ fn kernel_folder() -> Result<&'static Path, &'static str> {
 }
 
 /// Returns the initrd: busybox, the drivers of virtio, and `guest-init.sh`.
-fn archive(kernel: &Path) -> Vec<u8> {
+fn archive(kernel: &Path, modules: &[&str]) -> Vec<u8> {
     let mut archive = Archive::default();
     for folder in ["bin", "dev", "modules", "proc", "sys"] {
         archive.entry(folder, 0o040_755, &[]);
@@ -216,8 +244,8 @@ fn archive(kernel: &Path) -> Vec<u8> {
     let busybox = fs::read(super::busybox()).expect("busybox");
     archive.entry("bin/busybox", 0o100_755, &busybox);
     archive.entry("init", 0o100_755, include_bytes!("guest-init.sh"));
-    archive.entry("modules/order", 0o100_644, MODULES.join(" ").as_bytes());
-    for name in MODULES {
+    archive.entry("modules/order", 0o100_644, modules.join(" ").as_bytes());
+    for name in modules {
         let file = format!("{name}.ko");
         let path = find(&kernel.join("lib/modules"), &file).expect("a module of the kernel");
         let module = fs::read(path).expect("a module");

@@ -26,7 +26,7 @@ use unix::sys::stat::Mode;
 
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
-pub use guest::GuestLab;
+pub use guest::{GUEST_PROGRAM, GuestLab};
 pub use lab::{FaultPoint, Lab, ProcessRole, Victim};
 pub use needs::{crowd, has, nix, skip, soak};
 pub use processes::Processes;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use unix::sys::signal::{Signal, killpg};
 use unix::unistd::Pid;
 
-use crate::confinement::READ_ONLY;
+use crate::confinement::{Namespace, READ_ONLY, USER_NAMESPACE};
 use crate::roles::CHILD;
 
 /// The time that a process may take to end after SIGTERM.
@@ -31,7 +31,7 @@ pub struct Program {
     pub purpose: Purpose,
     pub path: PathBuf,
     pub arguments: Vec<OsString>,
-    pub read_only: Option<PathBuf>,
+    pub namespace: Namespace,
     pub stdin: Stdio,
     pub stdout: Stdio,
     pub log: File,
@@ -51,8 +51,10 @@ impl GuestProcess {
     pub fn start(own: &Path, program: Program) -> Result<Self> {
         let mut command = Command::new(own);
         command.arg(CHILD).arg(std::process::id().to_string());
-        if let Some(folder) = &program.read_only {
-            command.arg(READ_ONLY).arg(folder);
+        match &program.namespace {
+            Namespace::Same => {}
+            Namespace::User => drop(command.arg(USER_NAMESPACE)),
+            Namespace::ReadOnly(folder) => drop(command.arg(READ_ONLY).arg(folder)),
         }
         command
             .arg("--")

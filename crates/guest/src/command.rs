@@ -25,6 +25,7 @@ pub enum Command {
     Run(Box<RunOptions>),
     Start(Box<RunOptions>),
     List,
+    Apply(Box<ApplyOptions>),
     Stop {
         names: Vec<String>,
         timeout: Duration,
@@ -60,6 +61,24 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
     /// Whether to start the supervisor in a unit of systemd, if systemd is available.
     pub systemd: bool,
+    /// Whether the configuration of this machine declares the guest.
+    pub declared: bool,
+}
+
+/// The options of `apply`.
+#[derive(Clone, Debug)]
+pub struct ApplyOptions {
+    /// The file with the declared guests.
+    pub file: PathBuf,
+    pub dry_run: bool,
+    /// Whether to skip the question.
+    pub yes: bool,
+    /// The time that a guest may take to shut down.
+    pub timeout: Duration,
+    pub accelerator: Accelerator,
+    pub store: Option<String>,
+    /// An initrd to use instead of those of the systems.
+    pub initrd: Option<PathBuf>,
 }
 
 /// The system to start.

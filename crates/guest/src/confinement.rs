@@ -20,25 +20,38 @@ use unix::sys::signal::Signal;
 use unix::sys::statvfs::{FsFlags, statvfs};
 use unix::unistd::{getegid, geteuid, getppid};
 
+/// The view of the file system that a process gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// The same as the supervisor's.
+    Same,
+    /// A user namespace in which an ordinary user is root, for the older virtiofsd.
+    User,
+    /// This folder is read-only.
+    ReadOnly(PathBuf),
+}
+
 /// The process to prepare.
 #[derive(Clone, Debug)]
 pub struct ChildRole {
     pub parent: i32,
-    /// A folder to mount read-only for this process.
-    pub read_only: Option<PathBuf>,
+    pub namespace: Namespace,
     pub program: OsString,
     pub arguments: Vec<OsString>,
 }
 
-/// The option of the role that names a read-only folder.
+/// The options of the role that choose a namespace. The first one has a folder as its value.
 pub const READ_ONLY: &str = "--read-only";
+pub const USER_NAMESPACE: &str = "--user-namespace";
 
 /// Becomes the program. Returns only on failure.
 pub fn become_program(role: &ChildRole) -> Result<u8> {
     raise_file_limit();
-    if let Some(folder) = &role.read_only {
-        make_read_only(folder)
-            .with_context(|| format!("cannot mount {} read-only", folder.display()))?;
+    match &role.namespace {
+        Namespace::Same => {}
+        Namespace::User => drop(enter_user_namespace()?),
+        Namespace::ReadOnly(folder) => make_read_only(folder)
+            .with_context(|| format!("cannot mount {} read-only", folder.display()))?,
     }
     // A new user namespace would clear this setting.
     set_pdeathsig(Signal::SIGKILL).context("cannot bind a process to its parent")?;
@@ -49,14 +62,34 @@ pub fn become_program(role: &ChildRole) -> Result<u8> {
     Err(error).with_context(|| format!("cannot start {}", Path::new(&role.program).display()))
 }
 
+/// The capability that allows a process to raise its limits (`linux/capability.h`).
+const CAP_SYS_RESOURCE: u64 = 24;
+
+/// Returns the number of files that a child process of this one will be able to keep open.
+pub fn file_limit() -> Option<u64> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let capabilities = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    let capabilities = u64::from_str_radix(capabilities.trim(), 16).ok()?;
+    match capabilities >> CAP_SYS_RESOURCE & 1 {
+        0 => Some(hard),
+        _ => kernel_limit().or(Some(hard)),
+    }
+}
+
+fn kernel_limit() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/sys/fs/nr_open").ok()?;
+    text.trim().parse().ok()
+}
+
 /// Sets the limit of open files to the highest value that this user may set.
 fn raise_file_limit() {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
     };
-    let kernel = std::fs::read_to_string("/proc/sys/fs/nr_open");
-    let kernel = kernel.ok().and_then(|text| text.trim().parse().ok());
-    let most = kernel.unwrap_or(hard).max(hard);
+    let most = kernel_limit().unwrap_or(hard).max(hard);
     // Only root may raise the hard limit.
     let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most)
         .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));

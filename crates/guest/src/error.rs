@@ -268,6 +268,27 @@ messages! {
             means: "`console` connects the terminal with the guest.",
             next: "Run the command in a terminal, or use `logs`.",
         }
+        NothingDeclared { path: String } {
+            kind: Refused,
+            text: "cannot apply the declared guests: {path} does not exist",
+            hint: "set guests.machines and guests.controller.enable in the configuration of this machine, or pass --file",
+            means: "`profiles.controller` writes this file if `guests.controller.enable` is true.",
+            next: "Set `guests.machines` and `guests.controller.enable`, and switch to the new configuration.",
+        }
+        BadDeclaration { path: String, reason: String } {
+            kind: Refused,
+            text: "cannot read the declared guests in {path}: {reason}",
+            hint: "use runtime-guest and the NixOS module from the same release",
+            means: "The file was not written by the NixOS module of the same release.",
+            next: "Use runtime-guest and the NixOS module from the same release.",
+        }
+        NotConfirmed {
+            kind: Refused,
+            text: "cannot apply the declared guests: the plan was not confirmed; nothing was changed",
+            hint: "answer y, or pass --yes",
+            means: "The answer was not `y` or `yes`, or stdin is not a terminal.",
+            next: "Answer `y`, or pass `--yes`.",
+        }
         Killed { name: String } {
             kind: Interrupted,
             text: "interrupted; the guest {name} was ended",

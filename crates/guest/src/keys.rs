@@ -47,6 +47,9 @@ pub fn make(folder: &RuntimeFolder, name: &GuestName, ssh_keygen: &Path) -> Resu
             .context("cannot wait for ssh-keygen")?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr).trim().to_string();
+            if reason.contains("No space left on device") {
+                return Err(not_written(folder.path(), &full_disk()));
+            }
             return Err(GuestError::KeysNotMade { reason }.into());
         }
     }
@@ -68,7 +71,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     match bytes.is_empty() {
         // ssh-keygen does not notice that the disk is full.
-        true => Err(not_written(path, &std::io::Error::from_raw_os_error(28))),
+        true => Err(not_written(path, &full_disk())),
         false => Ok(bytes),
     }
+}
+
+fn full_disk() -> std::io::Error {
+    unix::errno::Errno::ENOSPC.into()
 }

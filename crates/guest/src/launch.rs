@@ -12,15 +12,17 @@ use anyhow::{Context as _, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::command::{EvaluatedSystem, RunOptions, SystemChoice};
+use crate::confinement::file_limit;
 use crate::error::GuestError;
 use crate::evaluated_system;
 use crate::name::GuestName;
 use crate::plan::{GuestPlan, GuestSystem};
-use crate::prepared::{GuestPrograms, PreparedGuest};
+use crate::prepared::{GuestPrograms, PreparedGuest, Start};
 use crate::protocol::{Request, connect};
 use crate::roles::SUPERVISE;
 use crate::roots;
 use crate::runtime_folder::{FolderLock, GuestsFolder, RuntimeFolder};
+use crate::screen;
 use crate::session::Session;
 use crate::tools::SYSTEMD_RUN;
 
@@ -98,7 +100,23 @@ pub fn launch(session: &Session, options: &RunOptions, owner: Owner) -> Result<L
     };
     let name = plan.name.clone();
     let owned = owner == Owner::Command;
-    PreparedGuest::prepare(plan, programs, &folder, owned, begun)?;
+    let prepared = PreparedGuest::prepare(
+        plan,
+        programs,
+        &folder,
+        Start {
+            owned,
+            declared: options.declared,
+            begun,
+        },
+    )?;
+    let is_root = unix::unistd::geteuid().is_root();
+    if let (Some(note), false) = (
+        prepared.virtiofsd_kind.note(is_root, file_limit()),
+        session.json,
+    ) {
+        screen::line(&format!("note: {note}"), false);
+    }
     interrupted.check(&name)?;
     let mut child = start_supervisor(session, options, owner, &folder, &name)?;
     let request = Request::Follow { owner: owned };
@@ -140,6 +158,13 @@ fn create(
     }
     let name = base.to_string();
     Err(GuestError::NameInUse { name }.into())
+}
+
+/// Plans a guest as [`launch`] does, but starts nothing.
+pub fn plan(session: &Session, options: &RunOptions) -> Result<GuestPlan> {
+    let named = options.name.as_deref().map(GuestName::new).transpose()?;
+    let (system, derived) = find_system(session, options)?;
+    GuestPlan::new(named.unwrap_or(derived), &system, &options.guest)
 }
 
 /// Finds or builds the system, and derives a name for the guest from it.

@@ -25,6 +25,7 @@ mod cli;
 mod command;
 mod commands;
 mod confinement;
+mod declaration;
 pub mod error;
 mod evaluated_system;
 mod initrd;
@@ -50,7 +51,7 @@ mod virtiofsd;
 /// The documents of `--json`.
 pub mod documents {
     pub use crate::commands::{
-        ConsoleEnd, ConsoleOutput, ExecutedCommand, GuestList, StoppedGuests,
+        AppliedGuests, ConsoleEnd, ConsoleOutput, ExecutedCommand, GuestList, StoppedGuests,
     };
     pub use crate::protocol::GuestState;
 }

@@ -34,7 +34,7 @@ pub struct Share {
 }
 
 /// A guest to start.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuestPlan {
     pub name: GuestName,
     /// The path of the system, as the guest sees it.

@@ -34,8 +34,21 @@ pub struct PreparedGuest {
     pub accelerator: Choice,
     /// Whether the guest ends with the command that started it.
     pub owned: bool,
+    /// Whether the configuration of this machine declares the guest.
+    pub declared: bool,
+    /// The plan before a free port was chosen, to find out whether a declaration has changed.
+    pub requested: GuestPlan,
     /// The time at which the command began, in milliseconds since 1970.
     pub begun: u64,
+}
+
+/// How a guest is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub owned: bool,
+    pub declared: bool,
+    /// The time at which the command began.
+    pub begun: SystemTime,
 }
 
 /// The programs that a guest needs.
@@ -63,9 +76,9 @@ impl PreparedGuest {
         mut plan: GuestPlan,
         programs: GuestPrograms,
         folder: &RuntimeFolder,
-        owned: bool,
-        begun: SystemTime,
+        start: Start,
     ) -> Result<Self> {
+        let requested = plan.clone();
         plan.ssh_port = reserve(plan.ssh_port)?;
         let kernel = plan.kernel.display().to_string();
         roots::make(
@@ -88,7 +101,7 @@ impl PreparedGuest {
             ))
         });
         let (initrd, accelerator, virtiofsd_kind) = accelerator?;
-        let begun = begun.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let begun = start.begun.duration_since(UNIX_EPOCH).unwrap_or_default();
         let prepared = Self {
             plan,
             qemu: programs.qemu,
@@ -96,7 +109,9 @@ impl PreparedGuest {
             virtiofsd_kind,
             initrd,
             accelerator,
-            owned,
+            owned: start.owned,
+            declared: start.declared,
+            requested,
             begun: u64::try_from(begun.as_millis()).unwrap_or_default(),
         };
         let text = serde_json::to_vec(&prepared).context("cannot write JSON")?;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::confinement::{ChildRole, READ_ONLY};
+use crate::confinement::{ChildRole, Namespace, READ_ONLY, USER_NAMESPACE};
 
 /// The name of the role that prepares a child process.
 pub const CHILD: &str = "__child";
@@ -30,12 +30,17 @@ pub fn read(arguments: &[OsString]) -> Option<Role> {
         return None;
     }
     let (parent, mut rest) = rest.split_first()?;
-    let mut read_only = None;
-    if let [option, folder, after @ ..] = rest
-        && option == READ_ONLY
-    {
-        read_only = Some(PathBuf::from(folder));
-        rest = after;
+    let mut namespace = Namespace::Same;
+    match rest {
+        [option, folder, after @ ..] if option == READ_ONLY => {
+            namespace = Namespace::ReadOnly(folder.into());
+            rest = after;
+        }
+        [option, after @ ..] if option == USER_NAMESPACE => {
+            namespace = Namespace::User;
+            rest = after;
+        }
+        _ => {}
     }
     let [separator, program, arguments @ ..] = rest else {
         return None;
@@ -43,7 +48,7 @@ pub fn read(arguments: &[OsString]) -> Option<Role> {
     (separator == "--").then_some(())?;
     Some(Role::Child(ChildRole {
         parent: parent.to_str()?.parse().ok()?,
-        read_only,
+        namespace,
         program: program.clone(),
         arguments: arguments.to_vec(),
     }))

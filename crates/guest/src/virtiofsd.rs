@@ -18,7 +18,26 @@ pub enum Virtiofsd {
     C,
 }
 
+/// The number of open files that suffices for large source trees and a nixpkgs.
+const ENOUGH_FILES: u64 = 200_000;
+
 impl Virtiofsd {
+    /// Returns a note if virtiofsd cannot keep many files open.
+    pub fn note(self, is_root: bool, limit: Option<u64>) -> Option<String> {
+        let limit = limit.filter(|limit| *limit < ENOUGH_FILES)?;
+        // With file handles, virtiofsd does not keep files open.
+        let advice = match (self, is_root) {
+            (Self::Rust, true) => return None,
+            (Self::C, true) => "install the newer virtiofsd, which has no such limit for root",
+            (_, false) => {
+                "raise the hard limit of open files, such as with LimitNOFILE= or in limits.conf"
+            }
+        };
+        Some(format!(
+            "a guest that reads more than {limit} files of a share can fail with `Too many open files`; {advice}"
+        ))
+    }
+
     /// Finds out which implementation a program is.
     pub fn of(program: &Path) -> Result<Self> {
         let output = Command::new(program)
@@ -80,6 +99,16 @@ impl Virtiofsd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn low_limit_of_open_files_is_noted() {
+        let note = |kind: Virtiofsd, is_root| kind.note(is_root, Some(20_000));
+        assert_eq!(note(Virtiofsd::Rust, true), None);
+        for note in [note(Virtiofsd::C, true), note(Virtiofsd::Rust, false)] {
+            assert!(note.expect("a note").contains("more than 20000 files"));
+        }
+        assert_eq!(Virtiofsd::C.note(false, Some(1 << 20)), None);
+    }
 
     #[test]
     fn both_programs_get_the_folder_and_the_cache_mode() {

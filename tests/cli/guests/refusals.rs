@@ -186,12 +186,58 @@ fn missing_programs_are_named() {
 }
 
 #[test]
+fn missing_kvm_virtiofsd_and_space_are_named() {
+    const TEST: &str = "missing_kvm_virtiofsd_and_space_are_named";
+    let Some(lab) = GuestLab::new(TEST) else {
+        return;
+    };
+    let system = lab.fake_system().display().to_string();
+    let hardware = lab.hardware();
+    let mut words: Vec<&str> = vec!["run", &system];
+    words.extend(hardware.iter().map(String::as_str));
+    let with_kvm: Vec<&str> = words
+        .iter()
+        .map(|word| word.strip_suffix("=tcg").unwrap_or(word))
+        .collect();
+    let with_kvm: Vec<&str> = with_kvm
+        .iter()
+        .flat_map(|word| match *word {
+            "--accelerator" => vec!["--accelerator", "kvm"],
+            word => vec![word],
+        })
+        .collect();
+    let no_kvm = "[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm";
+    let no_virtiofsd = "for file in /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd /usr/bin/virtiofsd; do \
+        [ ! -e $file ] || mount --bind /dev/null $file; done";
+    let no_space = "mount -t tmpfs -o size=200k none \"$RUNTIME_GUEST_FOLDER\"";
+    for (script, words, message, hint) in [
+        (
+            no_kvm,
+            &with_kvm,
+            "cannot use KVM: ",
+            "omit --accelerator kvm",
+        ),
+        (
+            no_virtiofsd,
+            &words,
+            "cannot start the guest: virtiofsd is not installed",
+            "install virtiofsd",
+        ),
+        (no_space, &words, "cannot write ", "free some space"),
+    ] {
+        let Some(ran) = lab.run_with_mounts(TEST, script, words) else {
+            return;
+        };
+        refused(&lab, &ran, 5, message, hint);
+    }
+}
+
+#[test]
 fn guests_that_cannot_boot_are_explained() {
     let Some(lab) = GuestLab::new("guests_that_cannot_boot_are_explained") else {
         return;
     };
     let system = lab.fake_system().display().to_string();
-    // The init of this system does not exist in the guest's root, so the initrd's shell ends.
     let ran = lab
         .boot("run", "vm1", &system, &["--append=rdinit=/nonexistent"])
         .end();
@@ -213,23 +259,25 @@ fn guests_that_cannot_boot_are_explained() {
         "remove `init=` and `rdinit=` from --append",
     );
     // This initrd has no drivers.
-    let empty = lab.env.path("empty");
-    fs::write(&empty, "").expect("written");
-    let initrd = format!("--initrd={}", empty.display());
-    let mut words: Vec<String> = vec!["run".into(), system, "--name=vm1".into()];
+    let initrd = lab.env.path("initrd-without-virtio").display().to_string();
+    let mut words = vec![
+        "run".to_string(),
+        system,
+        "--name=vm1".into(),
+        format!("--initrd={initrd}"),
+    ];
     words.extend(
         lab.hardware()
             .into_iter()
             .filter(|word| !word.starts_with("--initrd")),
     );
-    words.push(initrd);
     let ran = lab.run(&words);
     refused(
         &lab,
         &ran,
         5,
-        "the kernel of the guest vm1 did not run the initrd: ",
-        "build the kernel with BLK_DEV_INITRD",
+        "the kernel of the guest vm1 cannot mount the store: ",
+        "build VIRTIO_PCI, FUSE_FS and VIRTIO_FS",
     );
 }
 

@@ -12,7 +12,7 @@ use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::ProgressEvent;
 use runtime_module_core::report::{ChangeReport, EndReport, History};
 use runtime_module_guest::documents::{
-    ConsoleEnd, ConsoleOutput, ExecutedCommand, GuestList, GuestState, StoppedGuests,
+    AppliedGuests, ConsoleEnd, ConsoleOutput, ExecutedCommand, GuestList, GuestState, StoppedGuests,
 };
 use runtime_module_light::documents::{
     ModuleList, OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter, StatusResult,
@@ -65,6 +65,7 @@ fn output() -> Value {
         .document::<OverrideDifferences>()
         .document::<GuestState>()
         .document::<GuestList>()
+        .document::<AppliedGuests>()
         .document::<StoppedGuests>()
         .document::<ConsoleEnd>()
         .document::<ConsoleOutput>()

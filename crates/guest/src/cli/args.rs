@@ -36,6 +36,8 @@ pub enum CommandArgs {
     Start(RunArgs),
     /// List the running guests
     List,
+    /// Start, change and remove the guests that guests.machines declares
+    Apply(ApplyArgs),
     /// Shut guests down
     Stop(StopArgs),
     /// Connect this terminal with the console of a guest; Ctrl-A X leaves it
@@ -165,6 +167,46 @@ pub enum AcceleratorArg {
     Kvm,
     /// Emulation
     Tcg,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Show the plan only
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask before changing anything
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Time that a guest may take to shut down
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    pub timeout: Duration,
+
+    /// File with the declared guests
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/runtime-guest/machines.json"
+    )]
+    pub file: PathBuf,
+
+    /// Use this accelerator for all guests
+    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    pub accelerator: AcceleratorArg,
+
+    /// Initrd to use instead of those of the systems
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+
+    /// Store that contains the systems
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RUNTIME_MODULE_STORE",
+        hide_env_values = true
+    )]
+    pub store: Option<String>,
 }
 
 #[derive(Debug, Args)]

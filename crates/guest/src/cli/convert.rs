@@ -4,8 +4,18 @@ use std::time::Duration;
 
 use super::args::{AcceleratorArg, CommandArgs, RunArgs};
 use crate::command::{
-    Accelerator, Command, EvaluatedSystem, GuestOptions, RunOptions, SystemChoice,
+    Accelerator, ApplyOptions, Command, EvaluatedSystem, GuestOptions, RunOptions, SystemChoice,
 };
+
+impl From<AcceleratorArg> for Accelerator {
+    fn from(accelerator: AcceleratorArg) -> Self {
+        match accelerator {
+            AcceleratorArg::Auto => Self::Auto,
+            AcceleratorArg::Kvm => Self::Kvm,
+            AcceleratorArg::Tcg => Self::Tcg,
+        }
+    }
+}
 
 impl From<CommandArgs> for Command {
     fn from(command: CommandArgs) -> Self {
@@ -13,6 +23,15 @@ impl From<CommandArgs> for Command {
             CommandArgs::Run(run) => Self::Run(Box::new(run.into())),
             CommandArgs::Start(run) => Self::Start(Box::new(run.into())),
             CommandArgs::List => Self::List,
+            CommandArgs::Apply(apply) => Self::Apply(Box::new(ApplyOptions {
+                file: apply.file,
+                dry_run: apply.dry_run,
+                yes: apply.yes,
+                timeout: apply.timeout,
+                accelerator: apply.accelerator.into(),
+                store: apply.store,
+                initrd: apply.initrd,
+            })),
             CommandArgs::Stop(stop) => Self::Stop {
                 names: stop.names,
                 timeout: if stop.now {
@@ -64,16 +83,13 @@ impl From<RunArgs> for RunOptions {
                 ssh: hardware.ssh,
                 append: hardware.append,
                 gdb: hardware.gdb,
-                accelerator: match hardware.accelerator {
-                    AcceleratorArg::Auto => Accelerator::Auto,
-                    AcceleratorArg::Kvm => Accelerator::Kvm,
-                    AcceleratorArg::Tcg => Accelerator::Tcg,
-                },
+                accelerator: hardware.accelerator.into(),
                 store: chosen.store,
             },
             wait_for: run.start.wait_for,
             timeout: run.start.timeout,
             systemd: !run.start.no_systemd,
+            declared: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file for each.
 
+mod apply;
 mod console;
 mod exec;
 mod list;
@@ -10,6 +11,7 @@ mod ssh;
 mod start;
 mod stop;
 
+pub use apply::AppliedGuests;
 pub use console::ConsoleEnd;
 pub use exec::ExecutedCommand;
 pub use list::GuestList;
@@ -26,6 +28,7 @@ pub fn run(session: &Session, command: &Command) -> Result<u8> {
     match command {
         Command::Run(options) => run::run(session, options),
         Command::Start(options) => start::run(session, options),
+        Command::Apply(options) => apply::run(session, options),
         Command::List => list::run(session),
         Command::Stop { names, timeout } => stop::run(session, names, *timeout),
         Command::Console { name } => console::run(session, name),

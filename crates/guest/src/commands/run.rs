@@ -25,7 +25,7 @@ pub fn run(session: &Session, options: &RunOptions) -> Result<u8> {
     let stopped = Arc::new(AtomicBool::new(false));
     end_on_signals(&guest.stream, stopped.clone())?;
     let console = connect(&guest.folder, Request::Console { replay: true });
-    let raw = if session.json { None } else { RawMode::set()? };
+    let mut raw = if session.json { None } else { RawMode::set()? };
     let mut output = None;
     // The guest can have ended already. The events then tell why.
     if let (Ok(console), false) = (console, session.json) {
@@ -38,12 +38,18 @@ pub fn run(session: &Session, options: &RunOptions) -> Result<u8> {
         ));
         copy_input(console, move || end(&stream));
     }
+    if raw.is_some() {
+        let name = &guest.name;
+        screen::line(&format!("console of {name}; Ctrl-A X ends the guest"), true);
+    }
     let ended = follow(&guest, raw.is_some())?;
     guest.wait();
     if let Some(output) = output {
         let _ = output.join();
     }
-    drop(raw);
+    if raw.take().is_some() {
+        screen::line("\nthe guest has ended", false);
+    }
     match ended {
         Ended::Lost => Err(GuestError::SupervisorLost {
             name: guest.name.to_string(),

@@ -18,28 +18,28 @@ use crate::session::Session;
 /// The default time limit. An emulated guest needs minutes.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Starts a guest and waits for the milestone.
+/// Starts a guest, waits for the milestone, and prints the result.
 pub fn run(session: &Session, options: &RunOptions) -> Result<u8> {
+    let state = start(session, options)?;
+    let text = format!(
+        "{} runs; run `runtime-guest ssh {}` to log in\n",
+        state.name, state.name
+    );
+    say(match session.json {
+        true => document(&state)?,
+        false => for_stdout(&text),
+    })?;
+    Ok(0)
+}
+
+/// Starts a guest and waits for the milestone.
+pub(super) fn start(session: &Session, options: &RunOptions) -> Result<GuestState> {
     let mut guest = launch(session, options, Owner::Nobody)?;
     let limit = options.timeout.unwrap_or(LIMIT);
-    match wait(session, &guest, options.wait_for, limit) {
-        Ok(state) => {
-            let text = format!(
-                "{} runs; run `runtime-guest ssh {}` to log in\n",
-                state.name, state.name
-            );
-            say(match session.json {
-                true => document(&state)?,
-                false => for_stdout(&text),
-            })?;
-            Ok(0)
-        }
-        Err(error) => {
-            end(&guest);
-            guest.wait();
-            Err(error)
-        }
-    }
+    wait(session, &guest, options.wait_for, limit).inspect_err(|_| {
+        end(&guest);
+        guest.wait();
+    })
 }
 
 /// Waits until the guest has reached a milestone, and returns its state.

@@ -22,8 +22,19 @@ pub struct StoppedGuests {
     stopped: Vec<String>,
 }
 
-/// Stops all named guests. They shut down at the same time.
+/// Stops all named guests, and prints the result.
 pub fn run(session: &Session, names: &[String], timeout: Duration) -> Result<u8> {
+    let stopped = stop(session, names, timeout)?;
+    let text = format!("stopped {}\n", stopped.join(", "));
+    say(match session.json {
+        true => document(&StoppedGuests { schema: 1, stopped })?,
+        false => for_stdout(&text),
+    })?;
+    Ok(0)
+}
+
+/// Stops all named guests. They shut down at the same time.
+pub(super) fn stop(session: &Session, names: &[String], timeout: Duration) -> Result<Vec<String>> {
     let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
     // Check all names before anything ends.
     let guests = names.iter().map(|name| running(session, name));
@@ -41,12 +52,7 @@ pub fn run(session: &Session, names: &[String], timeout: Duration) -> Result<u8>
         }
         stopped.push(name.to_string());
     }
-    let text = format!("stopped {}\n", stopped.join(", "));
-    say(match session.json {
-        true => document(&StoppedGuests { schema: 1, stopped })?,
-        false => for_stdout(&text),
-    })?;
-    Ok(0)
+    Ok(stopped)
 }
 
 fn wait_for_end(events: &mut Events, name: &str) -> Result<()> {

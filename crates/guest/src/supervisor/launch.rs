@@ -10,9 +10,11 @@ use anyhow::{Context as _, Result};
 
 use super::happening::Happening;
 use crate::children::{GuestProcess, Program, Purpose, end_all};
+use crate::confinement::Namespace;
 use crate::prepared::PreparedGuest;
 use crate::qemu;
 use crate::runtime_folder::RuntimeFolder;
+use crate::virtiofsd::Virtiofsd;
 
 /// The processes of a guest.
 pub(super) struct Started {
@@ -56,8 +58,11 @@ fn start_into(
             purpose: Purpose::Virtiofsd(share.tag.clone()),
             path: guest.virtiofsd.clone(),
             arguments: guest.virtiofsd_kind.arguments(share, is_root),
-            // The older virtiofsd needs root, so ordinary users need a user namespace for every share.
-            read_only: share.read_only.then(|| share.folder.clone()),
+            namespace: match (share.read_only, guest.virtiofsd_kind) {
+                (true, _) => Namespace::ReadOnly(share.folder.clone()),
+                (false, Virtiofsd::C) if !is_root => Namespace::User,
+                (false, _) => Namespace::Same,
+            },
             stdin: Stdio::from(OwnedFd::from(listener)),
             stdout: Stdio::null(),
             log: folder.create_log(&format!("fs{number}.log"))?,
@@ -73,7 +78,7 @@ fn start_into(
         purpose: Purpose::Qemu,
         path: guest.qemu.clone(),
         arguments: qemu::arguments(&guest.plan, folder, &guest.initrd, accelerator),
-        read_only: None,
+        namespace: Namespace::Same,
         stdin: Stdio::from(OwnedFd::from(theirs)),
         stdout: Stdio::from(OwnedFd::from(their_output)),
         log: folder.create_log("qemu.log")?,

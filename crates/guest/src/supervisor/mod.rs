@@ -47,6 +47,9 @@ const KVM_LIMIT: Duration = Duration::from_secs(20);
 /// The time in which QEMU ends after a virtiofsd that lost its connection to QEMU.
 const QEMU_LIMIT: Duration = Duration::from_secs(5);
 
+/// The time in which a virtiofsd that failed ends after QEMU.
+const AFTER_QEMU: Duration = Duration::from_millis(100);
+
 /// The time between a panic and the end of the guest, in which the kernel prints the rest.
 const AFTER_PANIC: Duration = Duration::from_millis(500);
 
@@ -280,6 +283,10 @@ impl Supervisor {
             return Some(End::Failed(Box::new(self.boot_failure(failure))));
         }
         let (purpose, status) = match purpose {
+            // QEMU cannot start if a virtiofsd refuses its share.
+            Purpose::Qemu if status.code().is_some_and(|code| code != 0) => {
+                self.failed_virtiofsd().unwrap_or((purpose, status))
+            }
             Purpose::Qemu => (purpose, status),
             // virtiofsd also ends when QEMU ends, and then QEMU tells more.
             Purpose::Virtiofsd(_) => match self.wait_for_qemu(status) {
@@ -291,6 +298,14 @@ impl Supervisor {
             Purpose::Qemu if status.success() => End::ShutDown,
             purpose => End::Failed(Box::new(self.process_failure(&purpose, status))),
         })
+    }
+
+    /// Returns a virtiofsd that has failed.
+    fn failed_virtiofsd(&mut self) -> Option<(Purpose, ExitStatus)> {
+        std::thread::sleep(AFTER_QEMU);
+        let all = self.processes.iter_mut();
+        let mut failed = all.filter_map(|one| Some((one.purpose.clone(), one.ended()?)));
+        failed.find(|(purpose, status)| *purpose != Purpose::Qemu && !status.success())
     }
 
     /// Waits for the end of QEMU after the end of a virtiofsd.

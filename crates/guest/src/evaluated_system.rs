@@ -1,6 +1,5 @@
 //! Evaluates and builds the system of a guest, with `runtime-module-nix`.
 
-use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
@@ -10,6 +9,7 @@ use runtime_module_core::programs;
 use serde::Deserialize;
 
 use crate::command::EvaluatedSystem;
+use crate::screen;
 
 /// The document that `runtime-module-nix` prints if it fails.
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct FailureDocument {
 
 /// Builds a system and returns its store path. `runtime-module-nix` shows the progress.
 pub fn build(wanted: &EvaluatedSystem, store: Option<&str>, quiet: bool) -> Result<String> {
-    let progress = match (quiet, std::io::stderr().is_terminal()) {
+    let progress = match (quiet, screen::is_terminal()) {
         (true, _) => "off",
         (false, true) => "bars",
         (false, false) => "plain",

@@ -115,7 +115,7 @@ mod tests {
         };
         let combined = combine(&folder, Some(&initrd), &keys).expect("combined");
         let bytes = std::fs::read(combined).expect("read");
-        assert!(bytes.starts_with(b"12345\0\0\0070701"));
+        assert!(bytes.starts_with(b"12345\0\0\x00070701"));
         assert_eq!(bytes.len() % 4, 0);
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("runtime-guest/ssh_host_ed25519_key\0"));

@@ -52,11 +52,10 @@ pub fn arguments(
         let device = format!("vhost-user-fs-pci,chardev=fs{number},tag={}", share.tag);
         option("-device", device.into());
     }
-    let forward = format!(
-        "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{}-:22",
-        plan.ssh_port
-    );
-    option("-nic", forward.into());
+    let forward = format!("user,id=net,hostfwd=tcp:127.0.0.1:{}-:22", plan.ssh_port);
+    option("-netdev", forward.into());
+    // The guest does not boot from the network, so the card needs no ROM.
+    option("-device", "virtio-net-pci,netdev=net,romfile=".into());
     option("-device", "virtio-rng-pci".into());
     let monitor = path_option(
         "socket,id=monitor,server=on,wait=off",

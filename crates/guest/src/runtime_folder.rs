@@ -234,7 +234,8 @@ mod tests {
         let name = GuestName::new("vm1").expect("valid");
         let (folder, lock) = guests.create(&name).expect("the first");
         guests.create(&name).expect_err("the second");
-        assert_eq!(guests.running().expect("read"), [name.clone()]);
+        let running = guests.running().expect("read");
+        assert_eq!(running, std::slice::from_ref(&name));
         folder.remove().expect("removed");
         drop(lock);
         guests.create(&name).expect("again");

@@ -1,6 +1,6 @@
 //! The texts of commands that start guests.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use runtime_module_core::error::neutral;
 use runtime_module_core::progress::for_stderr;
@@ -13,6 +13,11 @@ pub fn line(text: &str, raw: bool) {
     let end = if raw { "\r\n" } else { "\n" };
     let text = for_stderr(text).replace('\n', end);
     let _ = write!(std::io::stderr(), "{text}{end}");
+}
+
+/// Returns whether the user sees what is printed on stderr.
+pub fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Describes the hardware of a guest.

@@ -33,7 +33,7 @@ let
           "inhibitors"
         ];
       }
-      (''
+      ''
         mkdir -p "$out/bin" "$out/specialisation"
         cp "$activate" "$out/activate"
         cp "$initPath" "$out/init"
@@ -61,7 +61,8 @@ let
         printf '%s' "$platform" > "$out/system"
         printf '%s' "$extraDependencies" > "$out/extra-dependencies"
         cp "$inhibitorsPath" "$out/switch-inhibitors"
-      '' + config.system.systemBuilderCommands);
+        ${config.system.systemBuilderCommands}
+      '';
 
   failed = lib.filter (one: !one.assertion) config.assertions;
 in

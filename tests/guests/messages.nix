@@ -208,4 +208,21 @@ in
     modules.user
     { guests.user.name = "Alice B"; }
   ];
+  machines-with-wrong-values = on [
+    profiles.controller
+    {
+      guests.controller.enable = true;
+      guests.machines = {
+        vm1 = {
+          system = "/nix/store/system";
+          sshPort = 2201;
+        };
+        vm2 = {
+          system = "/nix/store/system";
+          sshPort = 2201;
+        };
+        "a b".system = "/nix/store/system";
+      };
+    }
+  ];
 }

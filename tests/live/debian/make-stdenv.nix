@@ -6,7 +6,10 @@ let
   # The function for stdenvs takes another argument first in newer releases.
   imported = import (pkgs.path + "/pkgs/stdenv/generic");
   generic =
-    if lib.functionArgs imported ? defaultConfig then imported { defaultConfig = config; } else imported;
+    if lib.functionArgs imported ? defaultConfig then
+      imported { defaultConfig = config; }
+    else
+      imported;
   platform = pkgs.stdenv.hostPlatform;
   libraries = "${debian}/usr/lib/x86_64-linux-gnu";
 

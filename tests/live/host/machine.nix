@@ -55,7 +55,9 @@
   };
 
   # A value that must not change while the machine runs. The module `inhibited` changes it.
-  system.switch = lib.optionalAttrs (options.system.switch ? inhibitors) { inhibitors.interface = "1"; };
+  system.switch = lib.optionalAttrs (options.system.switch ? inhibitors) {
+    inhibitors.interface = "1";
+  };
 
   # A specialisation, in which runtime modules can be enabled too.
   specialisation.night.configuration.environment.etc."specialisation".text = "night\n";

@@ -59,7 +59,7 @@ def crash_at_each_step_is_recovered(s):
 def crash(s, step, *modules, when=lambda: True):
     """Kills all processes of the program when a change has reached this step, and requires that `status` reports the change."""
     client = s.start("enable", *modules)
-    s.wait(f"the step {step}", lambda: ((s.state().get("pending") or {}).get("step") == step and when()), 60)
+    s.wait(f"the step {step}", lambda: ((s.state().get("pending") or {}).get("step") == step and when()), 120)
     s.machine.kill_ours()
     client.communicate(timeout=20)
     s.wait("all our processes are dead", lambda: not s.machine.ours(), 10)

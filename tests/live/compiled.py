@@ -32,6 +32,7 @@ def find_used(nixpkgs):
     used = ["nixos-init"] if "/bin/env-generator" in (system / "boot/systemd.nix").read_text() else []
     switching = (system / "activation/switchable-system.nix").read_text()
     has_perl = "switch-to-configuration.pl" in switching
+    # The default of the option `enableNg`, since 24.11.
     if has_perl and "default = config.system.switch.enable;" not in switching:
         return used
     if 'source = "git+' not in (find_sources(nixpkgs, "switch-to-configuration-ng") / "Cargo.lock").read_text():

@@ -41,6 +41,7 @@ pub mod option_names;
 pub mod options;
 pub mod output;
 pub mod overrides;
+pub mod partial;
 pub mod percent;
 pub mod pipeline;
 pub mod plan;

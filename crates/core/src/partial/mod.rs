@@ -1,0 +1,29 @@
+//! Partial changes: option overrides that replace unit files and etc entries of the running system
+//! without a new toplevel.
+//!
+//! A partial change has three steps. First, `guess.rs` names the units and etc entries that an
+//! override probably changes. Then only these are evaluated, and `decide.rs` compares them with the
+//! running toplevel. The result is a set of [`RuntimeFiles`], which the activator puts into force,
+//! or a reason why a whole toplevel is necessary. Later, the whole toplevel is evaluated in the
+//! background, and `compare.rs` finds everything that the guess missed. This folder only reads
+//! files and computes values.
+
+mod compare;
+mod decide;
+mod effects;
+mod evaluated;
+mod files;
+mod guess;
+mod parts;
+mod toplevel;
+mod verification;
+
+pub use compare::{Comparison, Toplevel, compare};
+pub use decide::runtime_files;
+pub use effects::{Effect, Effects};
+pub use evaluated::{EvaluatedEntry, EvaluatedParts, EvaluatedUnit};
+pub use files::{RuntimeFiles, RuntimeUnit, unit_path};
+pub use guess::guess;
+pub use parts::Parts;
+pub use toplevel::ToplevelFiles;
+pub use verification::{Verification, VerificationResult};

@@ -68,7 +68,9 @@ class System:
     def _clean(self):
         """Resets the machine to the base. Returns whether that worked without a boot."""
         self.shell("rm -rf /run/nixos/*-list; systemctl reset-failed")
-        if self.running() != self.base or self.state().get("active"):
+        self.shell("systemctl stop runtime-modules-verify.service")
+        state = self.state()
+        if self.running() != self.base or state.get("active") or state.get("runtime"):
             self.program("reset", "--all")
         return self.running() == self.base and self.state().get("pending") is None and not self.machine.ours()
 

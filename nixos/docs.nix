@@ -97,6 +97,10 @@ let
         "rollback"
         "keep"
       ];
+      onMismatch = [
+        "finish"
+        "undo"
+      ];
       elevation = [
         "auto"
         "sudo"

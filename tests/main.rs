@@ -41,6 +41,7 @@ mod cli {
     mod options;
     mod other_module;
     mod overrides;
+    mod partial;
     mod programs;
     mod progress;
     mod references;

@@ -122,6 +122,7 @@ in
           elevation
           ;
         host = if cfg.flake == null then cfg.host else hosts.name;
+        inherit (cfg.overrides) onMismatch;
       }
     );
   };

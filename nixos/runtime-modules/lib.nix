@@ -282,6 +282,7 @@ rec {
       registry,
       restoreAtBoot,
       onFailedUnits,
+      onMismatch,
       confirm,
       settle,
       elevation,
@@ -310,6 +311,7 @@ rec {
         host
         restoreAtBoot
         onFailedUnits
+        onMismatch
         confirm
         settle
         elevation

@@ -177,6 +177,22 @@ in
       '';
     };
 
+    overrides.onMismatch = mkOption {
+      type = types.enum [
+        "finish"
+        "undo"
+      ];
+      default = "finish";
+      example = "undo";
+      description = ''
+        The action to take if an option override that was applied without a new toplevel turns out to be incomplete.
+        Such an override takes effect at once. Afterwards, the whole system is evaluated in the background and
+        compared with what was applied. `finish` activates the whole system, and `undo` returns to the last state that
+        was verified. If the whole system cannot be evaluated with the override, for example because an assertion
+        fails, the override is always undone.
+      '';
+    };
+
     confirm = mkOption {
       type = types.nullOr duration;
       default = null;

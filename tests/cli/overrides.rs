@@ -155,7 +155,7 @@ fn batch_is_one_generation() {
 fn merged_values_are_added() {
     let env = TestEnv::new();
     let environment = "systemd.services.heartbeat.environment";
-    env.run(&["set", "--merge", environment, r#"{"EXTRA":"1"}"#])
+    env.run(&["set", "--full", "--merge", environment, r#"{"EXTRA":"1"}"#])
         .ok();
     let unit = fs::read_to_string(env.running().join("etc/systemd/system/heartbeat.service"));
     let unit = unit.expect("a unit");
@@ -284,6 +284,7 @@ fn exported_module_evaluates_to_the_same_toplevel() {
     env.set_motd("exported ${x} \"quoted\"\n").ok();
     env.run(&[
         "set",
+        "--full",
         "--merge",
         "systemd.services.heartbeat.environment",
         r#"{"A":"b"}"#,
@@ -363,11 +364,11 @@ fn cached_result_belongs_to_its_overrides() {
     env.run(&["unset", MOTD]).ok();
     let hit = |ran: Value| ran["cache"]["hit"].as_bool();
     env.run(&["enable", "hello"]).ok();
-    let again = env.json(&["set", MOTD, "\"two\\n\""]);
+    let again = env.json(&["set", "--full", MOTD, "\"two\\n\""]);
     assert_eq!(hit(again), Some(false));
     env.run(&["unset", MOTD]).ok();
     assert_eq!(env.motd(), "Welcome to minios.\n");
-    let again = env.json(&["set", MOTD, "\"two\\n\""]);
+    let again = env.json(&["set", "--full", MOTD, "\"two\\n\""]);
     assert_eq!(hit(again), Some(false), "the priority differs");
     assert_eq!(env.motd(), "two\n");
 }
@@ -409,6 +410,7 @@ fn expression_sees_configuration_and_stores_its_value() {
     .ok();
     let merged = [
         "set",
+        "--full",
         "--nix",
         "--merge",
         "systemd.services.heartbeat.environment",

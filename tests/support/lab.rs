@@ -57,7 +57,13 @@ pub struct FaultPoint {
 }
 
 /// The command that overrides an option, and the text that it sets.
-const OVERRIDE: [&str; 3] = ["set", "environment.etc.motd.text", "\"overridden\""];
+const OVERRIDE: [&str; 5] = [
+    "set",
+    "environment.etc.motd.text",
+    "\"overridden\"",
+    "systemd.services.heartbeat.environment.OVERRIDDEN",
+    "\"yes\"",
+];
 const OVERRIDDEN: &str = "overridden";
 
 /// A machine that runs the base, and the systems that scenarios may activate.
@@ -94,7 +100,7 @@ impl Lab {
         systems.insert(env.running(), Vec::new());
         env.run(&["reset", "--all"]).ok();
         let flake = env.flake();
-        let scenarios: [&[&str]; 7] = [
+        let scenarios: [&[&str]; 8] = [
             &["enable", "inline"],
             // Evaluates although the result is cached.
             &["enable", "inline", "--no-cache"],
@@ -106,8 +112,10 @@ impl Lab {
             &["apply", "--flake", &flake, "--force"],
             // Neither evaluates nor builds.
             &["reset", "--force"],
-            // Records a generation of option overrides.
+            // Records a generation of option overrides, and applies it without a new toplevel.
             &OVERRIDE,
+            // Records a verification and what it has learned.
+            &["overrides", "verify"],
         ];
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         Self {
@@ -130,9 +138,15 @@ impl Lab {
             "activator.return" => 2,
             "activator.arm" => 3,
             "activator.overrides"
+            | "activator.stop-units"
+            | "activator.replace-files"
+            | "activator.reload-systemd"
+            | "activator.start-units"
+            | "write.unit"
             | "write.overrides"
             | "write.kept-overrides"
             | "cache.options" => 6,
+            "write.effects" => 7,
             _ if point.starts_with("evaluator.") => 1,
             // The cache is cleared before the run, so the evaluation is stored in it.
             _ if point.starts_with("cache.") => 0,
@@ -223,6 +237,7 @@ impl Lab {
 
     fn prepare(&self, scenario: &[String], cached: bool) -> PathBuf {
         match scenario[0].as_str() {
+            "overrides" => drop(self.env.run(&OVERRIDE).ok()),
             "reset" => drop(self.env.run(&["enable", "inline"]).ok()),
             "recover" => {
                 let mut command = self.env.command(["enable", "inline"]);
@@ -335,7 +350,11 @@ impl Lab {
             on.iter().any(|name| name == "inline"),
             "{what}"
         );
-        let overridden = self.env.etc("motd").as_deref() == Some(OVERRIDDEN);
+        let overridden = self.is_overridden();
+        let unit = self
+            .env
+            .root("run/systemd/system.control/heartbeat.service");
+        assert_eq!(unit.exists(), overridden && running == self.base, "{what}");
         let definitions = state["overrides"]["definitions"].as_array();
         assert_eq!(
             definitions.is_some_and(|definitions| !definitions.is_empty()),
@@ -352,6 +371,11 @@ impl Lab {
         }
     }
 
+    /// Returns whether the overrides of a scenario are in force.
+    fn is_overridden(&self) -> bool {
+        self.env.etc("motd").as_deref() == Some(OVERRIDDEN)
+    }
+
     /// Checks that the next runs succeed and leave no stray files.
     fn is_usable(&self, what: &str) {
         // Evaluate and build only after every eighth fault, because a reset alone is quicker.
@@ -360,7 +384,7 @@ impl Lab {
         let runs: &[&[&str]] = match self.faults % 8 {
             0 => &[&["enable", "folder"], &["reset", "--all"]],
             4 => &[&["reset", "--all", "--force"]],
-            _ if self.env.running() == self.base => return,
+            _ if self.env.running() == self.base && !self.is_overridden() => return,
             _ => &[&["reset", "--all"]],
         };
         for arguments in runs {
@@ -384,7 +408,16 @@ impl Lab {
         let known = |name: &String| {
             matches!(
                 name.as_str(),
-                "history" | "holder" | "lock" | "log" | "overrides" | "roots" | "state.json"
+                // A killed process can leave the file that was to replace this one.
+                "effects.json"
+                    | "effects.json.new"
+                    | "history"
+                    | "holder"
+                    | "lock"
+                    | "log"
+                    | "overrides"
+                    | "roots"
+                    | "state.json"
             ) || name.starts_with("request")
         };
         assert!(

@@ -11,7 +11,7 @@ use anyhow::Result;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::choice::{Elevate, OnFailedUnits, SETTLE};
+use crate::choice::{Elevate, OnFailedUnits, OnMismatch, SETTLE};
 use crate::duration;
 use crate::input_graph::graph_lock;
 use crate::locations::Locations;
@@ -50,6 +50,10 @@ pub struct Baked {
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     #[schemars(with = "String", regex(pattern = duration::SYNTAX), extend("default" = "3s"))]
     pub settle: Duration,
+    /// The response to an override that was applied without a new toplevel and turns out to be
+    /// incomplete.
+    #[serde(default)]
+    pub on_mismatch: OnMismatch,
     /// The elevation program for an activation.
     #[serde(default)]
     pub elevation: Elevate,

@@ -64,6 +64,28 @@ pub enum OnFailedUnits {
     Keep,
 }
 
+/// When to verify a change that was applied without a new toplevel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verify {
+    /// After the change, in the background.
+    #[default]
+    Background,
+    /// Before the change.
+    Wait,
+}
+
+/// The response to a change that was applied without a new toplevel and turns out to be incomplete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMismatch {
+    /// Activate the whole toplevel.
+    #[default]
+    Finish,
+    /// Return to the last verified state.
+    Undo,
+}
+
 /// A safety check that can be overridden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -130,6 +130,8 @@ pub enum OverridesCommand {
         options: ChangeOptions,
     },
     Reset(ChangeOptions),
+    /// Verifies overrides that were applied without a new toplevel.
+    Verify(ChangeOptions),
     Export,
 }
 

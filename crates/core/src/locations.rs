@@ -56,6 +56,27 @@ impl Locations {
         self.run().join("overrides")
     }
 
+    /// Returns the path of the file with the known effects of options.
+    pub fn effects(&self) -> PathBuf {
+        self.run().join("effects.json")
+    }
+
+    /// Returns the path of the directory of unit files that take precedence over those in `/etc`.
+    pub fn runtime_units(&self) -> PathBuf {
+        self.at("run/systemd/system.control")
+    }
+
+    /// Returns the path of the directory of unit files in which `systemctl mask --runtime` puts its
+    /// links.
+    pub fn runtime_mask_folder(&self) -> PathBuf {
+        self.at("run/systemd/system")
+    }
+
+    /// Returns the path of an entry of `/etc`.
+    pub fn etc(&self, name: &str) -> PathBuf {
+        self.at("etc").join(name)
+    }
+
     /// Returns the path of the lock for changes to the state.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle};
+use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle, Verify};
 
 /// Options of every command.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +97,19 @@ pub struct ChangeOptions {
     pub wait: Duration,
     /// The user's reason for a change to option overrides.
     pub message: Option<String>,
+    /// How to apply a change to option overrides.
+    pub apply: Apply,
+}
+
+/// How to apply a change to option overrides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Apply {
+    /// Whether to make a whole toplevel.
+    pub full: bool,
+    /// The units that the options change, as the user named them.
+    pub units: Vec<String>,
+    /// When to verify a change that was applied without a new toplevel.
+    pub verify: Verify,
 }
 
 impl ChangeOptions {

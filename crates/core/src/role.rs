@@ -22,6 +22,8 @@ pub enum Role {
         /// Whether the timer was armed at the end of the switch.
         after_switch: bool,
     },
+    /// Ends the effects of partial changes after an external switch.
+    Watch,
     /// Ends the pending change, because an external switch to this toplevel is running.
     SwitchedElsewhere { toplevel: Option<PathBuf> },
 }

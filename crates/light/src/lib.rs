@@ -84,6 +84,7 @@ fn run_role(role: &Role, options: Options) -> Result<()> {
             wait,
             after_switch,
         } => activation::expire(&locations, transaction, *wait, *after_switch),
+        Role::Watch => activation::watch_role(&locations),
         Role::SwitchedElsewhere { toplevel } => {
             activation::switched_elsewhere(&locations, toplevel.as_deref())
         }

@@ -35,7 +35,7 @@ pub mod worker;
 use runtime_module_core::{
     activation, attributes, cache_files, choice, clock, error_output, estimate, facts, fault, host,
     input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
-    percent, plan, progress, quoting, record, reference, registry, timings,
+    partial, percent, plan, progress, quoting, record, reference, registry, timings,
 };
 
 /// Our own version, and that of the libnix that this crate was compiled against.

@@ -520,6 +520,7 @@ in
   confirm-odd = (baked [ ] { confirm = "soon"; }).confirm;
   settle-odd = (baked [ ] { settle = "3x"; }).settle;
   elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
+  mismatch-odd = (baked [ ] { overrides.onMismatch = "keep"; }).onMismatch;
   failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
 
   # --- the program's part of a system ---

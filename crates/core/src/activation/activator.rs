@@ -16,6 +16,7 @@ use super::relay::catch_signals;
 use super::rooting::{release, root};
 use super::transaction::RunningTransaction;
 use super::{Activated, ActivationMessage, ActivatorTask, Change, Request, preflight, recovery};
+use super::{runtime_files, verification, verified};
 use crate::choice::Allow;
 use crate::clock::now;
 use crate::error::{PreflightError, describe};
@@ -49,6 +50,7 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
     // the next transaction.
     let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
     log.close();
+    verification::start(locations, &request);
     left
 }
 
@@ -69,6 +71,7 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
         ActivatorTask::Change(change) => begin(work, change),
         ActivatorTask::Recover { finish } => recovery::recover(work, *finish),
         ActivatorTask::Confirm => recovery::confirm(work),
+        ActivatorTask::Verified(verified) => verified::record(work, verified),
     }
 }
 
@@ -86,7 +89,7 @@ fn begin(mut work: RunningTransaction<'_>, change: &Change) -> Result<Activated>
         let _ = release(work.locations, &work.state);
         return Err(error);
     }
-    if change.force || change.from.as_ref() != Some(&change.to) {
+    if !is_partial(change) || change.runtime != before.runtime {
         work.change(change);
     } else {
         work.same();
@@ -133,11 +136,19 @@ fn pending(request: &Request, change: &Change) -> Pending {
         wanted: change.wanted.clone(),
         overrides: change.overrides.clone(),
         generation: change.generation.clone(),
+        runtime: change.runtime.clone(),
+        partial: is_partial(change),
+        verification: change.verification.clone(),
         store: request.store.clone(),
         confirm_until: change.confirm.map(|seconds| now() + seconds),
         phases: change.phases.clone(),
         ..Pending::default()
     }
+}
+
+/// Returns whether a change only replaces runtime files.
+pub(super) fn is_partial(change: &Change) -> bool {
+    !change.force && change.from.as_ref() == Some(&change.to)
 }
 
 /// Refuses a plan that was made for a different state or running system.
@@ -181,6 +192,8 @@ fn objections(work: &mut RunningTransaction<'_>, change: &Change) -> Result<()> 
     preflight::whole(purpose, &to, preflight::PLAN_AGAIN)?;
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, purpose, wait)?;
+    let (old, new) = (&work.state.runtime, &change.runtime);
+    runtime_files::check(purpose, work.locations, old, new, &to)?;
     // Compare again: an external switch may have happened since the first comparison.
     unmoved(work, change)?;
     let from = change.from.as_ref().map(|from| work.real(from));

@@ -218,6 +218,10 @@ fn unrecorded(
             Some(step) => TransactionError::DiedDuringChange { step: step.words() },
             None => TransactionError::ResultLost,
         }),
+        ActivatorTask::Verified(verified) if state.revision == verified.revision => {
+            Err(not_started())
+        }
+        ActivatorTask::Verified(_) => Err(TransactionError::ResultLost),
         ActivatorTask::Confirm => {
             Err(pending.map_or(TransactionError::ResultLost, |_| not_started()))
         }

@@ -3,7 +3,9 @@
 
 use anyhow::Result;
 
+use super::ActivatorTask;
 use super::confirm::{TimerPhase, disarm};
+use super::external_switch;
 use super::rooting::release;
 use super::transaction::RunningTransaction;
 use crate::clock::now;
@@ -12,7 +14,7 @@ use crate::locations::Locations;
 use crate::overrides::Generation;
 use crate::record::{
     Entry, KeptOverrides, Outcome, Pending, SCHEMA, State, StateEffect, Wanted, append_history,
-    append_override,
+    append_override, write_effects,
 };
 
 impl RunningTransaction<'_> {
@@ -77,9 +79,23 @@ impl RunningTransaction<'_> {
                 record_overrides(locations, &self.state, ended.generation.as_ref())
             });
             self.note(recorded);
+            self.learn();
         }
+        external_switch::watch(locations, &self.state);
         let released = step(Point::Release, || release(locations, &self.state));
         self.note(released);
+    }
+}
+
+impl RunningTransaction<'_> {
+    /// Saves the effects of options that a verification has observed.
+    fn learn(&mut self) {
+        if let ActivatorTask::Change(change) = &self.request.task
+            && let Some(effects) = &change.effects
+        {
+            let written = write_effects(self.locations, effects);
+            self.note(written);
+        }
     }
 }
 
@@ -111,6 +127,8 @@ pub(super) fn entry(
         time: now(),
         modules: pending.wanted.clone(),
         overrides: pending.overrides.clone(),
+        runtime: pending.runtime.clone(),
+        verification: pending.verification.clone(),
         from: pending.from.clone(),
         to: pending.to.clone(),
         base: pending.base.clone(),

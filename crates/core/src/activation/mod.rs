@@ -10,6 +10,7 @@ mod commit;
 mod confirm;
 mod elevation;
 mod environment;
+mod external_switch;
 mod failed_command;
 mod findings;
 mod journal;
@@ -21,6 +22,7 @@ mod preflight;
 mod recovery;
 mod relay;
 mod rooting;
+mod runtime_files;
 mod switch;
 mod systemd;
 mod touched;
@@ -29,6 +31,8 @@ mod unit;
 mod unit_files;
 mod unit_state;
 mod units;
+mod verification;
+mod verified;
 mod verify;
 mod watch;
 
@@ -40,17 +44,20 @@ use serde::{Deserialize, Serialize};
 use crate::choice::{Allow, OnFailedUnits, SETTLE};
 use crate::error::{Failed, Failure, Message as _, SwitchError};
 use crate::overrides::{Generation, OverrideState};
+use crate::partial::{Effects, RuntimeFiles, Verification};
 use crate::record::{Configuration, Entry, Outcome};
 use crate::timings::{Phase, Phases};
 
 pub use activator::run as activator_role;
 pub use become_user::{become_user, drop_rights};
 pub use client::Activator;
+pub use external_switch::run as watch_role;
 pub use failed_command::FailedCommand;
 pub use findings::Findings;
 pub use preflight::{compare, examine, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unfinished_transaction_error};
 pub use relay::run as relay_role;
+pub use runtime_files::{masked_units, unit_changes_of_files};
 pub use switch::read_output as read_switch_output;
 pub use systemd::wait_for_boot;
 pub use unit_state::UnitProblem;
@@ -75,6 +82,9 @@ pub struct Request {
     /// as soon as its process runs.
     #[serde(default = "default_settle")]
     pub settle: u64,
+    /// The options of the program with which a verification in the background evaluates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify_options: Vec<String>,
     /// The task to carry out.
     pub task: ActivatorTask,
     /// The fault to inject, in tests.
@@ -99,6 +109,19 @@ pub enum ActivatorTask {
     },
     /// Confirm the pending change.
     Confirm,
+    /// Record the result of a verification.
+    Verified(Box<Verified>),
+}
+
+/// The result of a verification, for the state of one revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    /// The revision of the state that was verified.
+    pub revision: u64,
+    pub verification: Verification,
+    /// The known effects of options; `None` if nothing was learned.
+    pub effects: Option<Effects>,
 }
 
 /// A change to the running system.
@@ -124,6 +147,15 @@ pub struct Change {
     /// The new generation of option overrides, if the change makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
+    /// The unit files and etc entries that apply overrides in addition to `to`.
+    #[serde(default, skip_serializing_if = "RuntimeFiles::is_empty")]
+    pub runtime: RuntimeFiles,
+    /// The verification of these files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// The known effects of options; `None` if nothing was learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Effects>,
     /// Whether to switch even if `to` is already the running system.
     pub force: bool,
     /// The safety checks that the user overrides.

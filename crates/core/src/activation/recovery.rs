@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::commit::entry as record;
 use super::confirm::{TimerPhase, disarm};
+use super::external_switch;
 use super::log::Log;
 use super::relay::catch_signals;
 use super::rooting::{release, root_ourselves};
@@ -20,6 +21,7 @@ use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
 use crate::host::LocalHost;
 use crate::locations::Locations;
+use crate::partial::RuntimeFiles;
 use crate::record::{
     Entry, Outcome, Pending, State, StateEffect, Step, append_history, create_log, forget_boot,
     hold, is_transaction, no_foreign_switch,
@@ -113,7 +115,8 @@ fn end_by(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish
         work.leave_checks_out();
     }
     let point = if finish { Point::Switch } else { Point::Return };
-    let verification = work.switch_to(to, point);
+    let files = files_after(work, pending, finish);
+    let verification = work.switch_to(to, &files, point);
     let (purpose, reason) = (work.request.purpose.clone(), verification.why);
     if verification.verdict == Verdict::Refused && pending.step == Step::Confirming {
         // The switch changed nothing, so the change is still unconfirmed and its timer is still
@@ -137,6 +140,19 @@ fn end_by(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish
     }
 }
 
+/// Returns the runtime files after the end of an interrupted transaction. The files before and
+/// after the transaction may both be in force, in part.
+fn files_after(work: &mut RunningTransaction<'_>, pending: &Pending, finish: bool) -> RuntimeFiles {
+    let (before, after) = (work.state.runtime.clone(), pending.runtime.clone());
+    let (other, chosen) = match finish {
+        true => (before, after),
+        false => (after, before),
+    };
+    work.in_force = other;
+    work.in_force.add_missing(&chosen);
+    chosen
+}
+
 /// Records that a switch to the system `to` ended the pending transaction.
 fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = work.activated.outcome;
@@ -158,6 +174,8 @@ fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, fin
         base,
         configuration: work.state.configuration.clone(),
         overrides: work.state.overrides.clone(),
+        runtime: work.state.runtime.clone(),
+        verification: work.state.verification.clone(),
         failed_units: work.activated.failed_units.clone(),
         way_back: !finish,
         ..record(
@@ -241,6 +259,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
         purpose: pending.purpose.clone(),
         wait: 0,
         settle: 0,
+        verify_options: Vec::new(),
         task: ActivatorTask::Recover { finish: false },
         fault: None,
     };
@@ -255,6 +274,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     if pending.unchecked {
         work.leave_checks_out();
     }
+    files_after(&mut work, pending, false);
     let verification = undo(&mut work, from);
     if verification.verdict == Verdict::Refused {
         // Nothing was changed, so restore the step that was recorded before the attempt.
@@ -297,7 +317,8 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
             return Verification::superseded(runs.as_deref().unwrap_or("nothing"));
         }
         work.advance(Step::Returning);
-        let verification = work.switch_to(from, Point::Return);
+        let files = work.state.runtime.clone();
+        let verification = work.switch_to(from, &files, Point::Return);
         if !verification.locked_out || begun.elapsed() >= WAIT_LIMIT {
             return verification;
         }
@@ -315,6 +336,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     }
     let _held = hold(locations, "record an external switch", Duration::ZERO)?;
     let mut state = host.state()?;
+    external_switch::replace_runtime_files(locations, &mut state, to)?;
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };

@@ -41,7 +41,8 @@ pub(super) fn root(
     let sources = change.configuration.iter().flat_map(Configuration::trees);
     let of_overrides = change.overrides.required_paths();
     let own = Path::new(&change.to).parent().and_then(own_store_path);
-    let paths = systems.chain(sources).chain(of_overrides);
+    let of_files = change.runtime.store_paths.iter().map(String::as_str);
+    let paths = systems.chain(sources).chain(of_overrides).chain(of_files);
     let paths: Vec<&str> = paths.chain(own.as_deref()).collect();
     for path in &paths {
         keep(path, store, locations)?;
@@ -52,6 +53,16 @@ pub(super) fn root(
     // Check the paths only after `protect`: later collections see the GC roots, and a running
     // collection has accepted these paths.
     let _protection = store.protect(paths)?;
+    for path in &change.runtime.store_paths {
+        if !store.is_valid(path)? {
+            return Err(StoreError::NotInStore {
+                purpose: purpose.into(),
+                path: path.clone(),
+                task: "apply the overrides",
+            }
+            .into());
+        }
+    }
     for (path, task) in needed {
         if let Some(path) = path
             && !store.is_valid(path)?
@@ -114,12 +125,16 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let sources = state.configuration.iter().flat_map(Configuration::trees);
     sources.for_each(&mut add);
     state.overrides.required_paths().for_each(&mut add);
+    for files in [&state.runtime, &state.replaced] {
+        files.store_paths.iter().for_each(|path| add(path));
+    }
     for entry in reachable(&history, now()) {
         add(&entry.to);
         let others = entry.from.iter().chain(&entry.base).map(String::as_str);
         let sources = entry.configuration.iter().flat_map(Configuration::trees);
         others.chain(sources).for_each(&mut add);
         entry.overrides.required_paths().for_each(&mut add);
+        entry.runtime.store_paths.iter().for_each(|path| add(path));
     }
     if let Some(pending) = &state.pending {
         add(&pending.to);
@@ -127,8 +142,18 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         let sources = pending.configuration.iter().flat_map(Configuration::trees);
         others.chain(sources).for_each(&mut add);
         pending.overrides.required_paths().for_each(&mut add);
+        pending
+            .runtime
+            .store_paths
+            .iter()
+            .for_each(|path| add(path));
         // The rollback timer runs our own executable.
         let own = Path::new(&pending.to).parent().and_then(own_store_path);
+        own.iter().for_each(|path| add(path));
+    }
+    if let Some(current) = state.current.as_ref().filter(|_| !state.runtime.is_empty()) {
+        // The unit that watches for external switches runs our own executable.
+        let own = Path::new(current).parent().and_then(own_store_path);
         own.iter().for_each(|path| add(path));
     }
     prune_roots(&locations.roots(), &keep)?;

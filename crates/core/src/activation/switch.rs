@@ -289,6 +289,28 @@ impl SwitchResult {
         }
     }
 
+    /// Returns the result of a successful replacement of runtime files.
+    pub(super) fn well(touched: Vec<String>) -> Self {
+        Self {
+            status: Some(0),
+            last_lines: Vec::new(),
+            script_failed: false,
+            locked: false,
+            failed_units: Vec::new(),
+            touched,
+            begun: true,
+        }
+    }
+
+    /// Adds the result of a later step.
+    pub(super) fn add(&mut self, other: Self) {
+        if other.status != Some(0) && self.status == Some(0) {
+            self.status = other.status;
+        }
+        self.last_lines.extend(other.last_lines);
+        self.touched.extend(other.touched);
+    }
+
     /// Returns whether nothing was changed, according to the output and the running system. If
     /// another switch held the lock, this switch changed nothing, even if the running system is now
     /// different.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::environment::PATH;
 use crate::locations::Locations;
 
-/// The time limit of each call, so that a manager that does not answer cannot block a transaction.
+/// The time limit of each query, so that a manager that does not answer cannot block a transaction.
 const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns whether systemd is running on this machine. Returns false if the machine's root is a
@@ -108,9 +108,25 @@ pub(super) fn ask_as(
     answer_to(program, arguments, prepare)?.into_result(program)
 }
 
+/// Runs `systemctl` for a task that may take long. Returns the first line of its stderr if it
+/// fails.
+pub(super) fn act(arguments: &[&str], limit: Duration) -> Result<(), String> {
+    let output = answer_within("systemctl", arguments, limit, |_| {})?;
+    output.into_result("systemctl").map(drop)
+}
+
 fn answer_to(
     program: &str,
     arguments: &[&str],
+    prepare: impl FnOnce(&mut Command),
+) -> Result<SystemdOutput, String> {
+    answer_within(program, arguments, WAIT_LIMIT, prepare)
+}
+
+fn answer_within(
+    program: &str,
+    arguments: &[&str],
+    limit: Duration,
     prepare: impl FnOnce(&mut Command),
 ) -> Result<SystemdOutput, String> {
     let mut command = Command::new(program);
@@ -140,21 +156,19 @@ fn answer_to(
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if begun.elapsed() < WAIT_LIMIT => {
-                std::thread::sleep(Duration::from_millis(2))
-            }
+            Ok(None) if begun.elapsed() < limit => std::thread::sleep(Duration::from_millis(2)),
             _ => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!(
                     "{program} did not answer within {} s",
-                    WAIT_LIMIT.as_secs()
+                    limit.as_secs()
                 ));
             }
         }
     };
     // The program has exited, but one of its child processes may keep the pipes open.
-    let rest = WAIT_LIMIT.saturating_sub(begun.elapsed());
+    let rest = limit.saturating_sub(begun.elapsed());
     let (stdout, stderr) = reading.recv_timeout(rest).map_err(|_| {
         format!("{program} exited, but one of its child processes keeps its output open")
     })?;

@@ -9,6 +9,7 @@ use super::confirm::{TimerPhase, arm, disarm};
 use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
+use super::runtime_files::{self, Replacement};
 use super::switch::{Checks, SwitchProgram, SwitchResult, Verdict};
 use super::verify::{BeforeSwitch, Switching, Verification};
 use super::{Activated, ActivatorTask, Change, Request, causes, outcome};
@@ -17,9 +18,13 @@ use crate::clock::now;
 use crate::fault::{Point, step};
 use crate::host::LocalHost;
 use crate::locations::Locations;
+use crate::partial::RuntimeFiles;
 use crate::record::{Outcome, State, StateEffect, Step};
 use crate::store::LocalStore;
 use crate::timings::{Phase, Phases, milliseconds};
+
+/// The exit status of a switch program that switched, although units failed.
+const UNITS_FAILED: i32 = 4;
 
 /// The maximum number of failed units that are described in detail.
 const SHOWN: usize = 32;
@@ -37,6 +42,8 @@ pub(super) struct RunningTransaction<'a> {
     before: Option<BeforeSwitch>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,
+    /// The runtime files that are in force, or may be.
+    pub(super) in_force: RuntimeFiles,
     /// The result so far.
     pub(super) activated: Activated,
     begun: Instant,
@@ -51,6 +58,7 @@ impl<'a> RunningTransaction<'a> {
     ) -> Self {
         Self {
             activated: Activated::new(log.path.clone(), state.revision),
+            in_force: state.runtime.clone(),
             request,
             locations,
             log,
@@ -103,7 +111,7 @@ impl<'a> RunningTransaction<'a> {
     pub(super) fn change(&mut self, change: &Change) {
         self.advance(Step::Switching);
         let sessions = Sessions::read(self.locations);
-        let verification = self.switch_to(&change.to, Point::Switch);
+        let verification = self.switch_to(&change.to, &change.runtime, Point::Switch);
         let outcome = match verification.verdict {
             Verdict::Well => Outcome::Activated,
             Verdict::Refused => Outcome::Unchanged,
@@ -132,15 +140,23 @@ impl<'a> RunningTransaction<'a> {
         self.settle(StateEffect::Done, Outcome::Activated);
     }
 
-    /// Runs the switch program of a system and verifies the result.
-    pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Verification {
+    /// Activates a system with its runtime files, and verifies the result.
+    pub(super) fn switch_to(
+        &mut self,
+        to: &str,
+        files: &RuntimeFiles,
+        point: Point,
+    ) -> Verification {
         let before = self.before(point);
         let since = now();
-        let switched = step(point, || -> Result<SwitchResult> {
-            let switch =
-                SwitchProgram::prepare(&self.real(to), self.checks, self.log, self.locations);
-            let switched = switch.and_then(SwitchProgram::run);
-            Ok(switched.unwrap_or_else(|error| SwitchResult::failed(&error, false)))
+        let partial = self
+            .state
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.partial);
+        let switched = step(point, || match partial {
+            true => Ok(self.replace_files(to, files)),
+            false => self.run_switch_program(to, files, before.running.as_deref()),
         });
         let switched = switched.unwrap_or_else(|error| SwitchResult::failed(&error, true));
         if point == Point::Switch {
@@ -175,6 +191,79 @@ impl<'a> RunningTransaction<'a> {
             .warnings
             .extend(verification.warnings.clone());
         verification
+    }
+
+    /// Replaces the runtime files of the running system.
+    fn replace_files(&mut self, toplevel: &str, files: &RuntimeFiles) -> SwitchResult {
+        let old = std::mem::replace(&mut self.in_force, files.clone());
+        let place = self.real(toplevel);
+        let mut changes = runtime_files::unit_changes_of_files(self.locations, &place, &old, files);
+        let partial = self
+            .state
+            .pending
+            .as_mut()
+            .filter(|pending| pending.partial);
+        if let Some(pending) = partial {
+            // An earlier step of the transaction may have stopped or broken these units.
+            changes.revive = runtime_files::inactive(self.locations, &pending.affected);
+            pending.affected.extend(changes.affected());
+            let written = self.state.write(self.locations);
+            self.note(written);
+        }
+        let replacement = Replacement {
+            changes,
+            locations: self.locations,
+            log: self.log,
+            old: &old,
+            new: files,
+        };
+        replacement.run()
+    }
+
+    /// Runs the switch program of a system. Removes runtime files first: the switch program must
+    /// see the units of the running toplevel. Puts the files of the new system into force
+    /// afterwards.
+    fn run_switch_program(
+        &mut self,
+        to: &str,
+        files: &RuntimeFiles,
+        from: Option<&str>,
+    ) -> Result<SwitchResult> {
+        let old = std::mem::take(&mut self.in_force);
+        if !old.is_empty() {
+            self.log.say("removing the files of option overrides");
+            runtime_files::remove(self.locations, &old)?;
+            if let Err(reason) = runtime_files::reload_systemd(self.locations) {
+                self.warn(reason);
+            }
+        }
+        let switch = SwitchProgram::prepare(&self.real(to), self.checks, self.log, self.locations);
+        let switched = switch.and_then(SwitchProgram::run);
+        let mut switched = switched.unwrap_or_else(|error| SwitchResult::failed(&error, false));
+        if !matches!(switched.status, Some(0 | UNITS_FAILED)) {
+            let changed = self.host().running().as_deref() != from;
+            if switched.changed_nothing(changed) && !old.is_empty() {
+                // Nothing was switched, so the old files are still needed.
+                runtime_files::put_back(self.locations, &old)?;
+                self.in_force = old;
+            }
+            return Ok(switched);
+        }
+        if let (false, Some(from)) = (old.is_empty(), from) {
+            let leftover = runtime_files::Leftover {
+                locations: self.locations,
+                files: &old,
+                from: self.real(from),
+                to: self.real(to),
+            };
+            let touched = switched.touched.clone();
+            let done = |name: &str| touched.iter().any(|one| one == name);
+            switched.add(leftover.restart(done, self.log)?);
+        }
+        if !files.is_empty() {
+            switched.add(self.replace_files(to, files));
+        }
+        Ok(switched)
     }
 
     /// Returns how long to watch units after a switch. A rollback does not wait, because its units
@@ -213,7 +302,8 @@ impl<'a> RunningTransaction<'a> {
         };
         self.advance(Step::Returning);
         self.log.say("activating the previous system again");
-        let verification = self.switch_to(from, Point::Return);
+        let files = self.state.runtime.clone();
+        let verification = self.switch_to(from, &files, Point::Return);
         if verification.verdict != Verdict::Well {
             self.warn(outcome::rollback_warning(&verification));
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::partial::RuntimeFiles;
+
 /// The keys of the section `Unit` whose changes are ignored, as in nixpkgs' switch program
 /// (`compare_units`). Only the removal of `X-Reload-Triggers` is ignored: a new value triggers a
 /// reload.
@@ -117,8 +119,8 @@ impl Unit {
 pub(super) struct Folder {
     /// Unit files, by name.
     files: BTreeMap<String, String>,
-    /// The drop-ins of each unit, in the order in which they apply.
-    parts: BTreeMap<String, Vec<String>>,
+    /// The drop-ins of each unit with their names, in the order in which they apply.
+    parts: BTreeMap<String, BTreeMap<String, String>>,
     wants: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -133,7 +135,10 @@ impl Folder {
             if let Some(unit) = name.strip_suffix(".d") {
                 let parts = entries(&path).into_iter();
                 let parts = parts.filter(|part| part.ends_with(".conf"));
-                let texts = parts.filter_map(|part| fs::read_to_string(path.join(part)).ok());
+                let texts = parts.filter_map(|part| {
+                    let text = fs::read_to_string(path.join(&part)).ok()?;
+                    Some((part, text))
+                });
                 found.parts.insert(unit.to_string(), texts.collect());
             } else if let Some(unit) = [".wants", ".requires", ".upholds"]
                 .iter()
@@ -155,6 +160,20 @@ impl Folder {
         found
     }
 
+    /// Replaces units of the folder by runtime files.
+    pub(super) fn replace(&mut self, files: &RuntimeFiles) {
+        for (name, unit) in &files.units {
+            let text = unit.text.clone();
+            match unit.drop_in {
+                true => {
+                    let parts = self.parts.entry(name.clone()).or_default();
+                    parts.insert("overrides.conf".into(), text);
+                }
+                false => drop(self.files.insert(name.clone(), text)),
+            }
+        }
+    }
+
     fn want(&mut self, unit: &str, others: impl IntoIterator<Item = String>) {
         let wants = self.wants.entry(unit.to_string()).or_default();
         wants.extend(others);
@@ -171,7 +190,8 @@ impl Folder {
         unit.add(self.files.get(base)?);
         let own = Some(name).filter(|name| *name != base);
         let parts = [Some(base), own].into_iter().flatten();
-        for text in parts.filter_map(|name| self.parts.get(name)).flatten() {
+        let parts = parts.filter_map(|name| self.parts.get(name));
+        for text in parts.flat_map(BTreeMap::values) {
             unit.add(text);
         }
         Some(unit)
@@ -191,7 +211,13 @@ impl Folder {
             let mut unit = Unit::default();
             let texts = folder.files.get(name).into_iter();
             texts
-                .chain(folder.parts.get(name).into_iter().flatten())
+                .chain(
+                    folder
+                        .parts
+                        .get(name)
+                        .into_iter()
+                        .flat_map(BTreeMap::values),
+                )
                 .for_each(|text| unit.add(text));
             unit
         };

@@ -39,6 +39,42 @@ pub struct UnitChanges {
     /// active. The effect depends on the switch program. Since nixpkgs#507588, user units are
     /// treated like system units. Older programs only start `nixos-activation.service`.
     pub user: BTreeSet<String>,
+    /// Units in `restart` that are stopped before their files change, and started afterwards.
+    #[serde(skip)]
+    pub stop_first: BTreeSet<String>,
+    /// Inactive or failed units to start, because they were active before the transaction.
+    #[serde(skip)]
+    pub revive: BTreeSet<String>,
+}
+
+impl UnitChanges {
+    /// Removes all units that `keep` does not accept.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let lists = [
+            &mut self.stop,
+            &mut self.restart,
+            &mut self.reload,
+            &mut self.start,
+            &mut self.left,
+            &mut self.stop_first,
+            &mut self.revive,
+        ];
+        for list in lists {
+            list.retain(|name| keep(name));
+        }
+    }
+
+    /// Returns the units that start or reload.
+    pub(super) fn touched(&self) -> Vec<String> {
+        let lists = [&self.restart, &self.reload, &self.start, &self.revive];
+        lists.into_iter().flatten().cloned().collect()
+    }
+
+    /// Returns the active units that stop, restart or reload.
+    pub(super) fn affected(&self) -> BTreeSet<String> {
+        let lists = [&self.stop, &self.restart, &self.reload];
+        lists.into_iter().flatten().cloned().collect()
+    }
 }
 
 /// Predicts the effect on units when `to` replaces `from`. Both are paths on disk.
@@ -57,6 +93,23 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
         user: old.differ(&new),
         ..changes
     }
+}
+
+/// Determines how the active units must follow a change of their files. Does not start other units,
+/// although a switch would.
+pub(super) fn changes_of_active(old: &Folder, new: &Folder) -> UnitChanges {
+    let up = systemd::units("active,activating,reloading").unwrap_or_default();
+    let up: BTreeSet<String> = up.into_iter().collect();
+    let mut comparison = UnitComparison {
+        old,
+        new,
+        up: &up,
+        changes: UnitChanges::default(),
+    };
+    for name in &up {
+        comparison.decide(name);
+    }
+    comparison.changes
 }
 
 fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
@@ -154,6 +207,7 @@ impl UnitComparison<'_> {
         for socket in sockets.into_iter().filter(|name| self.up.contains(name)) {
             if self.new.has(&socket) {
                 activated = true;
+                self.changes.stop_first.insert(socket.clone());
                 self.changes.restart.insert(socket);
             } else {
                 self.changes.stop.insert(socket);
@@ -162,7 +216,10 @@ impl UnitComparison<'_> {
         let by_socket = activated && !unit.is("Service", "X-NotSocketActivated", false);
         let list = match by_socket {
             true => &mut self.changes.stop,
-            false => &mut self.changes.restart,
+            false => {
+                self.changes.stop_first.insert(name.to_string());
+                &mut self.changes.restart
+            }
         };
         list.insert(name.to_string());
     }

@@ -15,7 +15,9 @@ use super::complete::{
     flakes, hosts, inputs, modules, modules_off, modules_on, options, overridden, past, paths,
     specialisations, stores,
 };
-use crate::choice::{Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, SchemaName, Shell};
+use crate::choice::{
+    Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, SchemaName, Shell, Verify,
+};
 use crate::duration;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
@@ -303,6 +305,15 @@ pub struct EditArgs {
     /// Record this reason with the change
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
+    /// Make a whole toplevel, even if replacing some units or files is enough
+    #[arg(long, conflicts_with_all = ["units", "verify"])]
+    pub full: bool,
+    /// Assume that only these units change (comma-separated)
+    #[arg(long, value_delimiter = ',', value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// When to verify a change of single units or files [default: background]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub verify: Option<Verify>,
     #[command(flatten)]
     pub change: ChangeArgs,
 }
@@ -346,8 +357,17 @@ pub enum OverridesArgs {
     },
     /// Remove all overrides
     Reset(EditArgs),
+    /// Verify overrides that were applied without a new toplevel
+    Verify(VerifyArgs),
     /// Print the overrides in force as a NixOS module
     Export,
+}
+
+/// Arguments of `overrides verify`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub waits: WaitArgs,
 }
 
 /// Options of commands that change the system.

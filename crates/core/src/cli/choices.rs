@@ -5,7 +5,7 @@ use clap::builder::PossibleValue;
 
 use crate::choice::{
     Allow, CacheAction, CheckCombinations, CheckFormat, Elevate, OnFailedUnits, Preset,
-    ProgressStyle, SchemaName, Shell,
+    ProgressStyle, SchemaName, Shell, Verify,
 };
 
 /// Implements `ValueEnum` for the listed variants. Users cannot choose any other variant.
@@ -47,6 +47,11 @@ choices!(Elevate {
 choices!(OnFailedUnits {
     Rollback => "rollback", "Activate the previous system again";
     Keep => "keep", "Keep the change";
+});
+
+choices!(Verify {
+    Background => "background", "After the change, in the background";
+    Wait => "wait", "Before the change";
 });
 
 choices!(Allow {

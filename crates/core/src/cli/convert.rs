@@ -12,7 +12,7 @@ use crate::command::{
     Measuring, OptionsBenchmark, OverridesBenchmark, OverridesCommand, Rules, SetRequest,
     StopCondition, ToggleBenchmark,
 };
-use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
+use crate::options::{Apply, ChangeOptions, Options, SourceOptions, StopAfter};
 
 /// Groups the values of a repeated option that takes two values each time.
 fn pairs(values: Vec<String>) -> Vec<(String, String)> {
@@ -73,6 +73,7 @@ impl From<ChangeArgs> for ChangeOptions {
             allow: args.allow,
             wait: args.waits.wait,
             message: None,
+            apply: Apply::default(),
         }
     }
 }
@@ -81,6 +82,11 @@ impl From<EditArgs> for ChangeOptions {
     fn from(args: EditArgs) -> Self {
         Self {
             message: args.message,
+            apply: Apply {
+                full: args.full,
+                units: args.units,
+                verify: args.verify.unwrap_or_default(),
+            },
             ..args.change.into()
         }
     }
@@ -182,6 +188,10 @@ impl From<OverridesArgs> for OverridesCommand {
                 options: edit.into(),
             },
             OverridesArgs::Reset(edit) => Self::Reset(edit.into()),
+            OverridesArgs::Verify(args) => Self::Verify(ChangeOptions {
+                wait: args.waits.wait,
+                ..ChangeOptions::default()
+            }),
             OverridesArgs::Export => Self::Export,
         }
     }

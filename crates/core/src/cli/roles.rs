@@ -28,6 +28,7 @@ pub(super) fn read(arguments: &[OsString]) -> Option<Result<RoleArguments, Error
         "__transact",
         "__expire",
         "__switched",
+        "__watch",
     ];
     is_role
         .contains(&name)
@@ -63,6 +64,7 @@ fn parse(name: &str, arguments: &[OsString]) -> Result<RoleArguments, Error> {
         "__evaluate" => Role::Evaluator,
         "__template" => Role::Template,
         "__activate" => Role::Relay,
+        "__watch" => Role::Watch,
         "__transact" => Role::Activator {
             transaction: transaction()?,
         },

@@ -75,6 +75,13 @@ messages! {
             means: "`set -` reads at most 16 MiB.",
             next: "Split the lines across several runs.",
         }
+        NeverVerified {
+            kind: Refused,
+            text: "cannot verify overrides: they changed again during each verification",
+            hint: "run `runtime-module overrides verify` when no other command changes overrides",
+            means: "Another program changes overrides faster than the whole system can be evaluated.",
+            next: "Run `runtime-module overrides verify` later. The overrides in force are not affected.",
+        }
         NothingToRollBack {
             kind: Refused,
             text: "cannot roll back overrides: no option has been overridden since boot",

@@ -29,6 +29,28 @@ messages! {
                 selected.",
             next: "Select the right host with `--host`. To activate this system anyway, use `--allow wrong-host`.",
         }
+        UnitMasked { purpose: Purpose, unit: String, file: String } {
+            kind: Refused,
+            text: "cannot {purpose}: {unit} is masked by {file}",
+            hint: "run `systemctl unmask --runtime {unit}` first, or leave the option as it is",
+            means: "The unit was masked, for example with `systemctl mask`. A unit file of an override would make it \
+                startable again.",
+            next: "Unmask the unit with `systemctl unmask`, then run the command again.",
+        }
+        RuntimeUnitExists { purpose: Purpose, file: String, unit: String } {
+            kind: Refused,
+            text: "cannot {purpose}: {file} already exists and does not come from this program",
+            hint: "run `systemctl revert {unit}` to remove it, or use `--full`",
+            means: "Another program or user has already replaced the unit, for example with `systemctl edit --runtime`.",
+            next: "Remove the file with `systemctl revert`, or apply the override with `--full`.",
+        }
+        EntryReplaced { purpose: Purpose, file: String } {
+            kind: Refused,
+            text: "cannot {purpose}: {file} is no longer the file of the running system",
+            hint: "move {file} aside, then run `runtime-module apply --force`",
+            means: "Another program or user has replaced the file in `/etc`. An override would hide this change.",
+            next: "Move the file aside, and activate the system again with `runtime-module apply --force`.",
+        }
         InhibitorsChanged { purpose: Purpose, names: String } {
             kind: Refused,
             text: "cannot {purpose}: switch inhibitors would change: {names}",

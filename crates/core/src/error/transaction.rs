@@ -52,6 +52,13 @@ messages! {
             means: "The interrupted change did not record a system to return to.",
             next: "Run `runtime-module recover --finish` to finish the change.",
         }
+        VerificationOutdated {
+            kind: Refused,
+            text: "cannot record the verification: the system has changed in the meantime",
+            hint: "run `runtime-module overrides verify` to verify the current overrides",
+            means: "Another change was made while the overrides were being verified.",
+            next: "Run `runtime-module overrides verify`. After a change, it also starts by itself.",
+        }
         NothingToConfirm {
             kind: Refused,
             text: "cannot confirm: there is no change to confirm",

@@ -9,7 +9,8 @@ use crate::baked::Baked;
 use crate::local::usual_folder;
 use crate::locations::Locations;
 use crate::overrides::OverrideState;
-use crate::record::{State, Step};
+use crate::partial::Effects;
+use crate::record::{Entry, State, Step, read_effects};
 
 /// The facts about the machine that a plan depends on.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ pub struct Situation {
     pub plain: Option<String>,
     /// The name of the running specialisation, if it belongs to a known system.
     pub specialisation: Option<String>,
+    /// The history of transactions, oldest first; empty if it cannot be read.
+    pub history: Vec<Entry>,
+    /// The known effects of options on the base.
+    pub effects: Effects,
 }
 
 impl LocalHost<'_> {
@@ -41,8 +46,11 @@ impl LocalHost<'_> {
             state.overrides.generation = state.overrides.generation.max(last.number);
         }
         let running = self.running();
+        let base = state.base_of(running.as_deref());
         Ok(Situation {
             baked: self.baked()?,
+            history: self.history().unwrap_or_default(),
+            effects: read_effects(locations).on(base.as_deref()),
             specialisation: specialisation(locations, &state, running.as_deref()),
             state,
             running,

@@ -49,6 +49,20 @@ fn kept_or_persistent(kept: &[Definition], definitions: &[Definition]) -> Vec<De
 }
 
 impl OverrideState {
+    /// Returns whether both states define the same values with the same priorities, regardless of
+    /// the generations that added them.
+    pub fn has_same_definitions(&self, other: &Self) -> bool {
+        let neutral = |definitions: &[Definition]| -> Vec<Definition> {
+            let definitions = definitions.iter().cloned();
+            let neutral = definitions.map(|one| Definition {
+                generation: 0,
+                ..one
+            });
+            neutral.collect()
+        };
+        neutral(&self.definitions) == neutral(&other.definitions)
+    }
+
     /// Returns the overrides after an edit. The edit becomes generation `number`.
     pub fn apply(&self, edit: &Edit, number: u64) -> Result<Self, Failed> {
         let mut next = self.clone();

@@ -1,19 +1,26 @@
 //! The last stage: asks the activator to activate a system and to record the result.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use unix::unistd::{User, getuid};
 
 use super::ask::ask;
-use super::elevation::{request, settle, whole_milliseconds};
+use super::elevation::{VERIFY_PURPOSE, request, settle, whole_milliseconds};
+use super::preview::Preview;
 use super::system::System;
-use crate::activation::{Activated, Activator, ActivatorTask, Change};
+use crate::activation::{Activated, Activator, ActivatorTask, Change, Request, Verified};
 use crate::clock::now;
 use crate::host::Situation;
 use crate::options::ChangeOptions;
 use crate::overrides::Generation;
-use crate::plan::Plan;
+use crate::partial::{Effects, Verification, VerificationResult};
+use crate::plan::{Goal, Plan};
 use crate::record::Configuration;
 use crate::session::Session;
+
+/// How long a change waits for a verification that records its result.
+const RECORDING: Duration = Duration::from_secs(5);
 
 /// Returns whether the system is already running and there is nothing new to record. With
 /// `--force`, returns false.
@@ -36,8 +43,12 @@ pub fn activate(
     plan: &Plan,
     system: &System,
     options: &ChangeOptions,
+    effects: Option<Effects>,
 ) -> Result<Activated> {
-    let change = transaction(session, situation, plan, system, options);
+    let change = Change {
+        effects,
+        ..transaction(session, situation, plan, system, options)
+    };
     let mut request = request(
         session,
         &plan.purpose,
@@ -46,20 +57,39 @@ pub fn activate(
     if let ActivatorTask::Change(change) = &mut request.task {
         change.generation = generation(plan, options, &request.transaction);
     }
-    request.wait = whole_milliseconds(options.wait);
+    // A verification in the background may hold the lock for a moment.
+    let verifies = situation.state.verification.is_some();
+    let wait = options.wait.max(match verifies {
+        true => RECORDING,
+        false => Duration::ZERO,
+    });
+    request.wait = whole_milliseconds(wait);
     request.settle = settle(options.settle, situation.baked.as_ref());
     if options.ask {
         let from = plan.from.as_deref();
+        let partial = from == Some(&system.toplevel) && !plan.force;
+        let preview = partial
+            .then(|| Preview::of(session, situation, system))
+            .transpose()?;
         ask(
             session,
             &plan.purpose,
             system.store.as_ref(),
             from,
             &system.toplevel,
+            preview.as_ref(),
         )?;
     }
     session.interrupts.detach()?;
     activator.activate(&request, &session.reporter)
+}
+
+/// Creates the request to record the result of a verification.
+pub fn verified_request(session: &Session, verified: Verified, wait: Duration) -> Request {
+    let task = ActivatorTask::Verified(Box::new(verified));
+    let mut request = request(session, VERIFY_PURPOSE, task);
+    request.wait = whole_milliseconds(wait);
+    request
 }
 
 fn transaction(
@@ -80,6 +110,9 @@ fn transaction(
         wanted: plan.wanted.clone(),
         overrides: plan.overrides.after.clone(),
         generation: None,
+        runtime: system.runtime.clone(),
+        verification: verification(situation, plan, system),
+        effects: None,
         force: plan.force,
         allow: plan.allow.clone(),
         on_failed_units: options
@@ -92,6 +125,32 @@ fn transaction(
             .filter(|seconds| *seconds > 0),
         phases: session.reporter.phases(),
     }
+}
+
+/// Returns the verification that a system needs if its toplevel does not contain the overrides.
+pub fn verification(situation: &Situation, plan: &Plan, system: &System) -> Option<Verification> {
+    let state = &situation.state;
+    let known = match &plan.goal {
+        Goal::Known(earlier) if !earlier.partial => return None,
+        Goal::Known(earlier) => state.verified.get(&earlier.overrides.generation).cloned(),
+        Goal::Evaluate { .. } if !system.partial => return None,
+        Goal::Evaluate { .. } => system.verified.clone(),
+    };
+    let result = known.map_or(VerificationResult::Waiting, |toplevel| {
+        VerificationResult::Same { toplevel }
+    });
+    let unverified = state.verification.as_ref();
+    let unverified =
+        unverified.filter(|one| !matches!(one.result, VerificationResult::Same { .. }));
+    let ran = situation.history.iter().rev().find(|entry| entry.ran());
+    Some(Verification {
+        generation: plan.overrides.after.generation,
+        result,
+        verified_state: unverified.map_or_else(
+            || ran.map_or(0, |entry| entry.revision),
+            |one| one.verified_state,
+        ),
+    })
 }
 
 /// Returns the new generation of option overrides if the plan has an edit to record.

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 
 use anyhow::{Context as _, Result};
 
-use super::SystemStore;
+use super::{Preview, SystemStore};
 use crate::activation::{UnitChanges, unit_changes};
 use crate::error::{ArgumentError, ProgramError, neutral};
 use crate::progress::{for_stderr, store_name};
@@ -23,11 +23,17 @@ pub fn ask(
     store: &dyn SystemStore,
     from: Option<&str>,
     to: &str,
+    preview: Option<&Preview>,
 ) -> Result<()> {
     let real = |path: &str| store.real_path(path);
     let old = from.map(real).transpose()?;
-    let changes = unit_changes(old.as_deref(), &real(to)?, &session.locations);
-    let text = units(&changes) + &closures(store, from, to)?;
+    let text = match preview {
+        Some(preview) => preview.human(),
+        None => {
+            let changes = unit_changes(old.as_deref(), &real(to)?, &session.locations);
+            units(&changes) + &closures(store, from, to)?
+        }
+    };
     session.interrupts.check()?;
     session.reporter.pause();
     let answer = question(purpose, &text)?;
@@ -62,7 +68,7 @@ fn question(purpose: &str, text: &str) -> Result<String> {
     Ok(answer)
 }
 
-fn units(changes: &UnitChanges) -> String {
+pub(super) fn units(changes: &UnitChanges) -> String {
     let rows = [
         ("stop", &changes.stop),
         ("restart", &changes.restart),

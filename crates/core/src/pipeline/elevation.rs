@@ -10,13 +10,19 @@ use crate::choice::SETTLE;
 use crate::fault::{self, Point};
 use crate::session::Session;
 
+/// The description of the requests of a verification.
+pub const VERIFY_PURPOSE: &str = "verify overrides";
+
+/// How long a command waits for the end of a verification.
+const VERIFICATION_END: Duration = Duration::from_secs(120);
+
 /// Waits for a running change, so that the plan is based on the result of that change. If the
 /// change does not end in time, the activator will fail and name the holder of the lock.
 pub fn wait_for_others(session: &Session, wait: Duration) {
     let begun = Instant::now();
     let mut reported = false;
-    while begun.elapsed() < wait
-        && let Some(holder) = session.host().lock_holder()
+    while let Some(holder) = session.host().lock_holder()
+        && begun.elapsed() < wait.max(patience(&holder))
         && session.interrupts.check().is_ok()
     {
         if !reported {
@@ -26,6 +32,15 @@ pub fn wait_for_others(session: &Session, wait: Duration) {
             reported = true;
         }
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Returns how long to wait for a holder of the lock even without `--wait`. Nobody starts the end of
+/// a verification in the background, so it must not make a command fail.
+fn patience(holder: &str) -> Duration {
+    match holder.starts_with(VERIFY_PURPOSE) {
+        true => VERIFICATION_END,
+        false => Duration::ZERO,
     }
 }
 
@@ -59,9 +74,26 @@ pub fn request(session: &Session, purpose: &str, task: ActivatorTask) -> Request
         purpose: purpose.to_string(),
         wait: 0,
         settle: whole_milliseconds(SETTLE),
+        verify_options: verify_options(session),
         task,
         fault: session.environment.fault.clone(),
     }
+}
+
+/// Returns the options with which a verification in the background evaluates as this command does.
+fn verify_options(session: &Session) -> Vec<String> {
+    let options = &session.options;
+    let mut all = Vec::new();
+    for (name, value) in &options.nix_settings {
+        all.extend(["--option".to_string(), name.clone(), value.clone()]);
+    }
+    if let Some(store) = &options.store {
+        all.extend(["--store".to_string(), store.clone()]);
+    }
+    if options.accept_flake_config {
+        all.push("--accept-flake-config".into());
+    }
+    all
 }
 
 /// Returns the settle time in milliseconds. Prefers the time from the command line to the

@@ -1,5 +1,6 @@
 //! Finds systems that are known without an evaluation: the base and earlier states.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -39,6 +40,10 @@ pub fn known(
     };
     Ok(System {
         toplevel: toplevel.clone(),
+        partial: state.partial,
+        runtime: state.runtime.clone(),
+        texts: BTreeMap::new(),
+        verified: None,
         drv: None,
         base: state.base.clone(),
         configuration: state.configuration.clone(),

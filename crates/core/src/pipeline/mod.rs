@@ -10,7 +10,9 @@ mod ask;
 mod elevation;
 mod end_transaction;
 mod known;
+mod preview;
 mod system;
+mod verify;
 
 use anyhow::Result;
 
@@ -24,13 +26,15 @@ use crate::plan::{Action, Decision, Intent, Needs, Plan, check, decide};
 use crate::registry::Registered;
 use crate::report::ChangeReport;
 use crate::session::Session;
-use activate::{activate, is_running};
+use activate::{activate, is_running, verification};
 use elevation::elevate;
 
 pub use elevation::wait_for_others;
 pub use end_transaction::{Waits, end_transaction};
 pub use known::{examined, known};
+pub use preview::Preview;
 pub use system::{BaseReport, BuildOrder, CacheReport, Preflight, System, SystemStore};
+pub use verify::{Verdict, verify};
 
 /// The operations that may need libnix. If a command needs libnix, the program that does not link
 /// libnix hands the whole command over to the other program.
@@ -110,12 +114,18 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
 
     let (plan, system) = stages.make(intent, &situation, plan)?;
     let mut report = ChangeReport::new(action, &plan, &system);
+    let replaces = system.partial || system.runtime != situation.state.runtime;
+    if plan.from.as_ref() == Some(&system.toplevel) && replaces {
+        let verification = verification(&situation, &plan, &system);
+        let preview = Preview::of(session, &situation, &system)?;
+        report.partial(&system, verification, preview);
+    }
     match activator {
         None => report.refused(earlier.err()),
         Some(_) if is_running(&system, &plan, &situation) => report.unchanged(),
         Some(activator) => {
             report.activated(activate(
-                session, activator, &situation, &plan, &system, options,
+                session, activator, &situation, &plan, &system, options, None,
             )?);
             if options.confirm.is_some_and(|time| time.is_zero()) {
                 report.unlimited();

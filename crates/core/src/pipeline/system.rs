@@ -1,5 +1,6 @@
 //! The result of the stages before activation, with the data that reports need.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::activation::Findings;
 use crate::facts::Facts;
+use crate::partial::RuntimeFiles;
 use crate::record::{Configuration, ExtraModule, SystemFile};
 use crate::timings::Counters;
 
@@ -31,6 +33,14 @@ pub trait SystemStore {
 /// A system that can be activated, or that a dry run has evaluated.
 pub struct System {
     pub toplevel: String,
+    /// Whether the toplevel itself does not contain the overrides.
+    pub partial: bool,
+    /// The unit files and etc entries that apply overrides in addition to the toplevel.
+    pub runtime: RuntimeFiles,
+    /// The content of etc entries in `runtime` that may not be built yet, by their path below `/etc`.
+    pub texts: BTreeMap<String, String>,
+    /// The toplevel with which the files were compared; `None` if they must be verified later.
+    pub verified: Option<String>,
     /// The derivation of the system; `None` if the toplevel was known without an evaluation.
     pub drv: Option<String>,
     /// The toplevel without any runtime module.

@@ -22,6 +22,8 @@ pub enum Action {
     Rollback(Box<EarlierState>),
     /// Change option overrides.
     Override(Edit),
+    /// Make the whole toplevel with the overrides in force.
+    Verify,
 }
 
 impl Action {
@@ -47,6 +49,7 @@ impl Action {
             Self::Rebuild => "rebuild".into(),
             Self::Rollback(state) => format!("rollback to state {}", state.number),
             Self::Override(edit) => edit.words(),
+            Self::Verify => "verify overrides".into(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::current_configuration;
 use crate::error::{ArgumentError, Failed, Message as _};
 use crate::host::Situation;
 use crate::overrides::OverrideState;
+use crate::partial::RuntimeFiles;
 use crate::record::{Configuration, Entry, reachable};
 
 /// An earlier state of this boot.
@@ -19,6 +20,10 @@ pub struct EarlierState {
     pub wanted: Vec<String>,
     /// The option overrides that were active.
     pub overrides: OverrideState,
+    /// The unit files and etc entries that applied overrides in addition to the toplevel.
+    pub runtime: RuntimeFiles,
+    /// Whether the toplevel itself did not contain the overrides.
+    pub partial: bool,
 }
 
 impl EarlierState {
@@ -35,6 +40,8 @@ impl EarlierState {
             configuration,
             wanted: Vec::new(),
             overrides: OverrideState::default(),
+            runtime: RuntimeFiles::default(),
+            partial: false,
         }
     }
 
@@ -94,6 +101,8 @@ impl EarlierState {
                 configuration: None,
                 wanted: Vec::new(),
                 overrides: OverrideState::default(),
+                runtime: RuntimeFiles::default(),
+                partial: false,
             });
         }
         all
@@ -109,6 +118,8 @@ impl From<&Entry> for EarlierState {
             configuration: entry.configuration.clone(),
             wanted: entry.modules.clone(),
             overrides: entry.overrides.clone(),
+            runtime: entry.runtime.clone(),
+            partial: entry.verification.is_some(),
         }
     }
 }

@@ -14,16 +14,20 @@ mod modules;
 mod notes;
 mod nothing;
 mod overrides;
+mod partial;
 mod source;
 
 use std::path::Path;
 
 use anyhow::Result;
 
-use crate::choice::Allow;
+use crate::choice::{Allow, Verify};
+use crate::clock::now;
 use crate::error::SourceError;
 use crate::host::Situation;
 use crate::options::{SourceOptions, StopAfter};
+use crate::overrides::Edit;
+use crate::partial::Parts;
 use crate::registry::ModuleRequest;
 
 pub use action::Action;
@@ -69,6 +73,11 @@ pub struct Plan {
     pub wanted: Vec<String>,
     /// The option overrides after the change.
     pub overrides: PlannedOverrides,
+    /// The units and etc entries that the change probably affects. If there are any, they are
+    /// evaluated first, and a whole toplevel is made only if they are not enough.
+    pub parts: Option<Parts>,
+    /// Whether to compare these parts with a whole toplevel before anything is applied.
+    pub verify_first: bool,
     /// The toplevel of the running system.
     pub from: Option<String>,
     /// The toplevel without any runtime module; `None` if it must be evaluated.
@@ -182,6 +191,9 @@ impl CheckedRequest {
                 || (self.wanted.is_empty() && !self.moves_base() && !self.additions.has_modules()));
         match (situation.base(), action) {
             (_, Action::Rollback(state)) => Ok(Some(Goal::Known((**state).clone()))),
+            (_, Action::Override(edit)) if !matches!(edit, Edit::Set { .. }) && !is_base => {
+                Ok(self.earlier_generation(situation).map(Goal::Known))
+            }
             (Some(base), _) if is_base => {
                 Ok(Some(Goal::Known(EarlierState::base(&base, situation))))
             }
@@ -190,6 +202,21 @@ impl CheckedRequest {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Returns an earlier state of the running toplevel with the same modules and overrides as
+    /// after the change.
+    fn earlier_generation(&self, situation: &Situation) -> Option<EarlierState> {
+        if self.moves_base() || self.additions.has_modules() || situation.foreign() {
+            return None;
+        }
+        let states = EarlierState::all(&situation.history, now());
+        states.into_iter().find(|state| {
+            Some(&state.toplevel) == situation.running.as_ref()
+                && state.wanted == self.wanted
+                && state.base == situation.base()
+                && self.overrides.after.has_same_definitions(&state.overrides)
+        })
     }
 
     /// Returns the notes to print for the user before the change.
@@ -237,8 +264,9 @@ pub fn decide(
     if let Some(why) = request.nothing {
         return Ok(Decision::Nothing(why));
     }
-    let notes = request.notes(action, situation);
+    let mut notes = request.notes(action, situation);
     let expected = request.expected_base(situation);
+    let moves_base = request.moves_base() || request.additions.has_modules();
     // If the source or the specialisation changes, the base may change too.
     let base = situation.base().filter(|_| !request.moves_base());
     let goal = match request.known_goal(action, situation)? {
@@ -252,6 +280,17 @@ pub fn decide(
             }
         }
     };
+    let parts = match (
+        &goal,
+        partial::parts(&request.overrides, action, situation, &change.apply),
+    ) {
+        (Goal::Evaluate { .. }, Ok(parts)) if !moves_base => Some(parts),
+        (Goal::Evaluate { .. }, Err(Some(why))) => {
+            notes.push(whole_system(&why));
+            None
+        }
+        _ => None,
+    };
     Ok(Decision::Do(Box::new(Plan {
         purpose: action.words(),
         notes,
@@ -259,6 +298,8 @@ pub fn decide(
         stop_after: change.stop_after,
         wanted: request.wanted,
         overrides: request.overrides,
+        parts,
+        verify_first: change.apply.verify == Verify::Wait,
         from: situation.running.clone(),
         base,
         expected,
@@ -267,6 +308,11 @@ pub fn decide(
         allow: change.allow.clone(),
         allow_import_from_derivation: change.may_build_in_evaluation(),
     })))
+}
+
+/// Returns the note about an override that needs the whole system.
+pub fn whole_system(why: &str) -> String {
+    format!("evaluating the whole system: {why}")
 }
 
 /// Returns a note if a reset keeps option overrides.

@@ -40,7 +40,7 @@ pub(super) fn wanted(
         }
         Action::Reset | Action::ResetAll => wanted.clear(),
         Action::Rollback(past) => wanted.clone_from(&past.wanted),
-        Action::Apply | Action::Rebuild | Action::Override(_) => {}
+        Action::Apply | Action::Rebuild | Action::Override(_) | Action::Verify => {}
     }
     Ok(wanted)
 }

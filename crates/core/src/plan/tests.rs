@@ -5,6 +5,8 @@ use crate::record::{Pin, SCHEMA, Source, State};
 /// Returns the situation of a machine on which this program enabled `hello`.
 fn situation() -> Situation {
     Situation {
+        history: Vec::new(),
+        effects: Default::default(),
         baked: None,
         state: State {
             schema: SCHEMA,

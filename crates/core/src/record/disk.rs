@@ -139,8 +139,21 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Opens the file of a lock of another program. Creates it if necessary.
+pub(crate) fn open_lock(path: &Path) -> Result<File> {
+    make_folder(path.parent().context("the path has no parent directory")?)?;
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(unix::libc::O_NOFOLLOW)
+        .open(path)
+        .with_context(|| format!("cannot open the lock {}", path.display()))
+}
+
 /// Removes a file if the file exists.
-pub(super) fn absent(path: &Path) -> io::Result<()> {
+pub(crate) fn absent(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -11,6 +11,7 @@ use super::{Configuration, disk};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::OverrideState;
+use crate::partial::{RuntimeFiles, Verification};
 use crate::timings::Phases;
 
 /// A transaction that has ended.
@@ -42,9 +43,16 @@ pub struct Entry {
     /// The configuration of `to`.
     #[serde(default, rename = "pin", skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Configuration>,
-    /// The option overrides in `to`.
+    /// The option overrides after the transaction.
     #[serde(default, skip_serializing_if = "OverrideState::is_empty")]
     pub overrides: OverrideState,
+    /// The unit files and etc entries that apply overrides in addition to `to`.
+    #[serde(default, skip_serializing_if = "RuntimeFiles::is_empty")]
+    pub runtime: RuntimeFiles,
+    /// The verification that the overrides need, because they are not part of `to`; absent if they
+    /// are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
     /// Whether the transaction rolled back a change. If so, `rollback` does not offer the system
     /// that was running before the transaction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -8,6 +8,7 @@
 
 mod configuration;
 mod disk;
+mod effects;
 mod framing;
 mod handover;
 mod history;
@@ -22,11 +23,17 @@ mod roots;
 mod state;
 
 use std::fs;
+use std::path::Path;
 
+use anyhow::Result;
+
+use crate::fault::Point;
 use crate::locations::Locations;
 
 pub use configuration::{Configuration, ExtraModule, Pin, PinnedInput, Source, SystemFile};
+pub(crate) use disk::{absent, open_lock};
 pub use disk::{create_log, open_log, remark};
+pub use effects::{read as read_effects, write as write_effects};
 pub use handover::{
     forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
     requested_at, take_over, withdraw,
@@ -47,6 +54,11 @@ pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
 pub use state::{Pending, State, StateEffect, Step, forget_boot};
+
+/// Replaces a unit file.
+pub(crate) fn write_unit(path: &Path, text: &str) -> Result<()> {
+    disk::replace(path, text.as_bytes(), 0o644, Point::WriteUnit)
+}
 
 /// Returns the toplevel of the running system, from `/run/current-system`. Returns `None` if this
 /// link does not exist.

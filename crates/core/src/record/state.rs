@@ -1,6 +1,7 @@
 //! The state of this boot: the running system, its source, the requested modules, the option
 //! overrides, and the pending transaction.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -15,7 +16,11 @@ use super::kept::{KeptOverrides, Wanted};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::{Definition, Generation, OverrideState};
+use crate::partial::{RuntimeFiles, Verification, VerificationResult};
 use crate::timings::Phases;
+
+/// The number of verified generations to remember.
+const REMEMBERED: usize = 50;
 
 /// The content of `state.json`, the only source of truth about this boot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,24 @@ pub struct State {
     /// activation of a boot, those that survived the reboot.
     #[serde(default, deserialize_with = "overrides_of_any_version")]
     pub overrides: OverrideState,
+    /// The unit files and etc entries that apply overrides without a new toplevel, in addition to
+    /// `current`.
+    #[serde(default, skip_serializing_if = "RuntimeFiles::is_empty")]
+    pub runtime: RuntimeFiles,
+    /// The verification of `runtime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// The toplevels that verifications have compared with runtime files, by the generation of
+    /// overrides. Only the latest are kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub verified: BTreeMap<u64, String>,
+    /// The runtime files that an external switch removed. Their units may still run with them.
+    #[serde(default, skip_serializing_if = "RuntimeFiles::is_empty")]
+    pub replaced: RuntimeFiles,
+    /// The time at which an activation script removed these files, in microseconds of the monotonic
+    /// clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<u64>,
     /// A transaction that has begun but not ended.
     pub pending: Option<Pending>,
 }
@@ -87,6 +110,18 @@ pub struct Pending {
     /// The new generation of option overrides, if the transaction makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
+    /// The unit files and etc entries that apply overrides in addition to `to`.
+    #[serde(default, skip_serializing_if = "RuntimeFiles::is_empty")]
+    pub runtime: RuntimeFiles,
+    /// Whether the transaction changes only these files, and runs no switch program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// The verification of `runtime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// The units that a partial change stops, restarts or reloads. They were active before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub affected: BTreeSet<String>,
     /// The URL of the store that contains the old and the new system; absent for the machine's own
     /// store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -324,6 +359,22 @@ impl State {
         }
     }
 
+    /// Adds the current verification to the list of verified generations.
+    pub fn remember_verified(&mut self) {
+        let Some(Verification {
+            generation,
+            result: VerificationResult::Same { toplevel },
+            ..
+        }) = &self.verification
+        else {
+            return;
+        };
+        self.verified.insert(*generation, toplevel.clone());
+        while self.verified.len() > REMEMBERED {
+            self.verified.pop_first();
+        }
+    }
+
     /// Ends the transaction.
     pub fn end(&mut self, effect: StateEffect) {
         self.revision += 1;
@@ -333,6 +384,9 @@ impl State {
                 self.wanted.clone_from(&pending.wanted);
                 self.active = pending.wanted;
                 self.overrides = pending.overrides;
+                self.runtime = pending.runtime;
+                self.verification = pending.verification;
+                self.remember_verified();
                 self.configuration = pending.configuration;
                 if let Some(toplevel) = pending.base {
                     self.base = Some(Base { toplevel });

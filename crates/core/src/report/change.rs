@@ -19,7 +19,8 @@ use crate::facts::Facts;
 use crate::host::Situation;
 use crate::output::{document, note, say};
 use crate::overrides::OverrideState;
-use crate::pipeline::{BaseReport, BuildOrder, CacheReport, Preflight, System};
+use crate::partial::{RuntimeFiles, Verification, VerificationResult};
+use crate::pipeline::{BaseReport, BuildOrder, CacheReport, Preflight, Preview, System};
 use crate::plan::{Action, Plan};
 use crate::progress::{bytes, duration, for_stderr, for_stdout};
 use crate::session::Session;
@@ -42,6 +43,9 @@ pub struct ChangeReport {
     /// The option overrides that are in force after the change, or would be in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<OverriddenOptions>,
+    /// The files that apply overrides without a new toplevel, if only these change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<PartialReport>,
     /// The specialisation of the host; absent for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
@@ -91,6 +95,19 @@ pub struct ChangeReport {
     words: String,
 }
 
+/// A change of some units and files of the running system.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PartialReport {
+    /// The unit files and etc entries that apply the overrides after the change.
+    files: RuntimeFiles,
+    /// The verification of these files; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<Verification>,
+    #[serde(flatten)]
+    preview: Preview,
+}
+
 /// The result of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -121,6 +138,7 @@ impl ChangeReport {
             modules: Vec::new(),
             extra_modules: Vec::new(),
             overrides: None,
+            partial: None,
             specialisation: None,
             toplevel: None,
             drv: None,
@@ -174,6 +192,20 @@ impl ChangeReport {
         }
     }
 
+    /// Records in the report that only some units and files of the running system change.
+    pub fn partial(
+        &mut self,
+        system: &System,
+        verification: Option<Verification>,
+        preview: Preview,
+    ) {
+        self.partial = Some(PartialReport {
+            files: system.runtime.clone(),
+            verification,
+            preview,
+        });
+    }
+
     /// Adds a refusal to the report of a dry run. A dry run does not fail because of it.
     pub fn refused(&mut self, refusal: Option<Failed>) {
         if let (Some(preflight), Some(refusal)) = (&mut self.preflight, refusal) {
@@ -206,9 +238,7 @@ impl ChangeReport {
 
     /// Prints the report, then returns the error of the change, if there is one.
     pub fn print(mut self, session: &Session) -> Result<()> {
-        self.phases = self
-            .cache
-            .is_some()
+        self.phases = (self.cache.is_some() || self.partial.is_some())
             .then(|| session.reporter.phases())
             .or_else(|| self.activation.as_ref().map(|_| session.reporter.phases()));
         session.interrupts.settle();
@@ -285,8 +315,9 @@ impl ChangeReport {
             ChangeOutcome::WouldActivate => self.would(&modules),
             ChangeOutcome::Activated => {
                 format!(
-                    "active modules: {modules}{}\n{}",
+                    "active modules: {modules}{}\n{}{}",
                     self.overridden(),
+                    self.applied(),
                     self.unconfirmed()
                 )
             }
@@ -299,6 +330,34 @@ impl ChangeReport {
         options.map_or_else(String::new, |options| {
             format!("; overridden options: {options}")
         })
+    }
+
+    /// Returns the line about a change of some units and files.
+    fn applied(&self) -> String {
+        let Some(PartialReport {
+            preview,
+            verification,
+            ..
+        }) = &self.partial
+        else {
+            return String::new();
+        };
+        let names: Vec<&str> = preview
+            .differences
+            .iter()
+            .map(|file| file.name.as_str())
+            .collect();
+        let waits = verification
+            .as_ref()
+            .is_some_and(|one| one.result == VerificationResult::Waiting);
+        let later = match waits {
+            true => "; `runtime-module status` shows when the whole system is verified",
+            false => "",
+        };
+        match names.is_empty() {
+            true => format!("no unit or file differs{later}\n"),
+            false => format!("changed: {}{later}\n", names.join(", ")),
+        }
     }
 
     /// Returns a line that explains how to confirm the change. If no confirmation is needed,
@@ -353,6 +412,9 @@ impl ChangeReport {
 
     fn would(&self, modules: &str) -> String {
         let mut text = format!("would be active: {modules}{}\n", self.overridden());
+        if let Some(PartialReport { preview, .. }) = &self.partial {
+            text += &preview.human();
+        }
         if let Some(toplevel) = &self.toplevel {
             text += &format!("system: {toplevel}\n");
         }

@@ -43,6 +43,8 @@ pub fn run(session: &NixSession, modules: Vec<String>) -> Result<()> {
 /// Returns the situation of a machine about which nothing is known.
 fn elsewhere() -> Situation {
     Situation {
+        history: Vec::new(),
+        effects: Default::default(),
         baked: None,
         state: State::default(),
         running: None,

@@ -16,6 +16,7 @@ use runtime_module_guest::documents::{
 };
 use runtime_module_light::documents::{
     ModuleList, OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter, StatusResult,
+    VerifyReport,
 };
 use runtime_module_nix::check::{CheckDocument, CheckEnd, CheckRow};
 
@@ -70,6 +71,7 @@ fn output() -> Value {
         .document::<ConsoleEnd>()
         .document::<ConsoleOutput>()
         .document::<ExecutedCommand>()
+        .document::<VerifyReport>()
         .document::<FailureDocument>()
         .any(
             "The documents of --json",

@@ -30,7 +30,7 @@ use runtime_module_core::pipeline::Waits;
 pub mod documents {
     pub use super::list::ModuleList;
     pub use super::overrides::{
-        OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter,
+        OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter, VerifyReport,
     };
     pub use super::status::StatusResult;
 }

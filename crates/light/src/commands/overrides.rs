@@ -19,6 +19,10 @@ use runtime_module_core::plan::Action;
 use runtime_module_core::progress::duration;
 use runtime_module_core::session::Session;
 
+mod verify;
+
+pub use verify::VerifyReport;
+
 /// Runs a subcommand.
 pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
     let session = run.session;
@@ -32,6 +36,7 @@ pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
             options,
         } => rollback(run, generation, options),
         OverridesCommand::Reset(options) => run.change(Action::Override(Edit::Reset), options),
+        OverridesCommand::Verify(options) => verify::run(run, &options),
         OverridesCommand::Export => {
             let state = session.host().state()?;
             session.reporter.finish();
@@ -133,12 +138,16 @@ pub struct OverrideHistory {
     current: u64,
     /// The generations of this boot, oldest first.
     generations: Vec<Generation>,
+    /// The numbers of the generations that were applied without a new toplevel and verified later.
+    verified: Vec<u64>,
 }
 
 fn history(session: &Session) -> Result<()> {
+    let state = session.host().state()?;
     let history = OverrideHistory {
         schema: 1,
-        current: session.host().state()?.overrides.generation,
+        current: state.overrides.generation,
+        verified: state.verified.keys().copied().collect(),
         generations: session.host().generations()?,
     };
     let now = now();
@@ -150,8 +159,12 @@ fn history(session: &Session) -> Result<()> {
             let age = std::time::Duration::from_secs(now.saturating_sub(generation.time));
             let message = generation.message.as_ref();
             let message = message.map_or_else(String::new, |text| format!(": {text}"));
+            let verified = match history.verified.contains(&generation.number) {
+                true => " (verified)",
+                false => "",
+            };
             let text = format!(
-                "{:>4}  {} ago by {}  {}{message}",
+                "{:>4}  {} ago by {}  {}{verified}{message}",
                 generation.number,
                 duration(age),
                 generation.user,

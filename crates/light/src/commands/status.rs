@@ -7,11 +7,13 @@ use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use runtime_module_core::activation::masked_units;
 use runtime_module_core::clock::now;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
 use runtime_module_core::error_output::AlreadyPrinted;
 use runtime_module_core::host::Situation;
 use runtime_module_core::output::print_result;
+use runtime_module_core::partial::{RuntimeFiles, Verification};
 use runtime_module_core::plan::{current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
 use runtime_module_core::record::{BaseStatus, Configuration, Outcome, Pending, Source, Step};
@@ -45,6 +47,9 @@ pub struct StatusResult {
     pending: Option<Pending>,
     /// The option overrides in force.
     overrides: OverriddenOptions,
+    /// The overrides that were applied without a new toplevel; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<PartialStatus>,
     /// A description of the process that holds the lock; null if the lock is not held.
     under_way: Option<String>,
     /// The last finished transaction.
@@ -63,6 +68,41 @@ struct Last {
     outcome: Outcome,
     /// The human-readable reason for the outcome; empty if the transaction succeeded.
     explanation: String,
+}
+
+/// The overrides that were applied without a new toplevel.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PartialStatus {
+    /// The unit files and etc entries that apply the overrides.
+    files: RuntimeFiles,
+    /// The verification of these files.
+    verification: Verification,
+    /// Units in `files` that were masked afterwards.
+    masked: Vec<String>,
+    /// A description for people.
+    #[serde(skip)]
+    words: String,
+}
+
+impl PartialStatus {
+    fn of(session: &Session, situation: &Situation) -> Option<Self> {
+        let files = situation.state.runtime.clone();
+        let verification = situation.state.verification.clone()?;
+        if situation.foreign() {
+            return None;
+        }
+        let names = match files.is_empty() {
+            true => "no unit or file".into(),
+            false => files.words(),
+        };
+        Some(Self {
+            masked: masked_units(&session.locations, &files),
+            words: format!("to {names} ({})", verification.result.words()),
+            verification,
+            files,
+        })
+    }
 }
 
 /// A module that is requested or named on the command line.
@@ -151,6 +191,7 @@ impl StatusResult {
             configuration,
             pending: situation.state.pending.clone(),
             overrides: OverriddenOptions::of(situation.overrides()),
+            partial: PartialStatus::of(session, situation),
             under_way: situation.under_way.clone(),
             last: last(session),
         }
@@ -199,6 +240,15 @@ impl StatusResult {
             false => format!("generation {generation}"),
         };
         rows.add("overridden", &format!("{options} ({state})"));
+        if let Some(partial) = &self.partial {
+            rows.add("  applied", &partial.words);
+            for unit in &partial.masked {
+                rows.add(
+                    "  masked",
+                    &format!("{unit} was masked after the override was applied"),
+                );
+            }
+        }
     }
 
     /// Adds the holder of the lock, an unfinished transaction, or a last transaction that did not

@@ -85,6 +85,8 @@ impl KeyComponents {
             specialisation,
             overrides: option_overrides,
             describe,
+            // The values of single units and entries are not kept.
+            parts: _,
             // The list of options is not kept.
             list_options: _,
             // The values of expressions are not kept.

@@ -7,6 +7,7 @@ use crate::error::Failed;
 use crate::facts::Facts;
 use crate::libnix::{Event, Position};
 use crate::option_names::SettableOptions;
+use crate::partial::EvaluatedParts;
 use crate::record::PinnedInput;
 use crate::registry::Registered;
 use crate::timings::{Counters, Phase};
@@ -55,6 +56,9 @@ pub struct Evaluated {
     /// The values of the user's expressions, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<ExpressionValue>,
+    /// The requested units and etc entries. Not cached with the result.
+    #[serde(skip_serializing_if = "EvaluatedParts::is_empty")]
+    pub parts: EvaluatedParts,
     /// Warnings of the configuration.
     pub warnings: Vec<String>,
     /// Facts for activation.

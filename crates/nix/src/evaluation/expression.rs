@@ -71,6 +71,7 @@ pub(super) fn asked(request: &EvaluationRequest, share: bool) -> serde_json::Val
         "extras": request.extras,
         "specialisation": request.specialisation,
         "overrides": request.overrides,
+        "parts": request.parts,
         "describe": request.describe,
         "expressions": request.expressions.len(),
         "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),

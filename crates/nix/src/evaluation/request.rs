@@ -10,6 +10,7 @@ use crate::error::EvaluationAction;
 use crate::input_graph::graph_lock;
 use crate::libnix::Settings;
 use crate::overrides::Definition;
+use crate::partial::Parts;
 use crate::record::{ExtraModule, Pin, Source, SystemFile};
 use crate::registry::ModuleRequest;
 
@@ -33,6 +34,9 @@ pub struct EvaluationRequest {
     /// The option overrides. They follow all modules, in this order.
     #[serde(default)]
     pub overrides: Vec<Definition>,
+    /// The units and etc entries to evaluate, for [`Target::Parts`].
+    #[serde(default, skip_serializing_if = "Parts::is_empty")]
+    pub parts: Parts,
     /// New overrides, whose options are described and whose values are checked.
     #[serde(default)]
     pub describe: Vec<Definition>,
@@ -61,6 +65,7 @@ impl EvaluationRequest {
             extras: Vec::new(),
             specialisation: None,
             overrides: Vec::new(),
+            parts: Parts::default(),
             describe: Vec::new(),
             list_options: false,
             expressions: Vec::new(),
@@ -182,6 +187,8 @@ pub enum Target {
     Toplevel,
     /// The extended host's toplevel, and the toplevel of the host itself.
     ToplevelAndBase,
+    /// The units and etc entries in [`EvaluationRequest::parts`].
+    Parts,
     /// A single value: [`Measure::forced`].
     Value,
     /// The values of [`EvaluationRequest::expressions`].

@@ -415,6 +415,70 @@ in
 
   toplevel = derivation config.system.build.toplevel;
 
+  # The units and etc entries that `request.parts` names. A unit or entry that does not exist is null.
+  parts =
+    let
+      parts = request.parts or { };
+      named =
+        names: value:
+        builtins.listToAttrs (
+          map (name: {
+            inherit name;
+            value = value name;
+          }) names
+        );
+      discard = text: if text == null then null else builtins.unsafeDiscardStringContext text;
+      derivations =
+        text:
+        if text == null then
+          [ ]
+        else
+          let
+            context = builtins.getContext text;
+          in
+          builtins.filter (path: context.${path} ? outputs) (builtins.attrNames context);
+      unit =
+        name:
+        let
+          unit = config.systemd.units.${name};
+          text = unit.text or null;
+          folder = kind: others: map (other: "${other}.${kind}/${name}") others;
+        in
+        if !(config.systemd.units ? ${name}) then
+          null
+        else
+          {
+            inherit (unit) enable;
+            text = discard text;
+            links =
+              folder "wants" (unit.wantedBy or [ ])
+              ++ folder "requires" (unit.requiredBy or [ ])
+              ++ folder "upholds" (unit.upheldBy or [ ])
+              ++ unit.aliases or [ ];
+            derivations = derivations text;
+          };
+      entry =
+        name:
+        let
+          entry = config.environment.etc.${name};
+          source = "${entry.source}";
+        in
+        if !(config.environment.etc ? ${name}) || (entry.target or name) != name then
+          null
+        else
+          {
+            inherit (entry) enable mode;
+            source = discard source;
+            text = discard (entry.text or null);
+            derivations = derivations source;
+          };
+    in
+    {
+      overlay = config.system.etc.overlay.enable or false;
+      units = named (parts.units or [ ]) unit;
+      etc = named (parts.etc or [ ]) entry;
+    };
+
   # The extended host itself, for callers that need a part other than its toplevel.
   system = extended;
 

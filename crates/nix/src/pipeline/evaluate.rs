@@ -114,10 +114,7 @@ pub(super) fn evaluate(
     let mut evaluation = evaluation
         .map_err(|error| notes::gone(store, &build.plan.purpose, configuration).unwrap_or(error))?;
     keep_estimate(session, &request.host);
-    let settable = std::mem::take(&mut evaluation.evaluated.settable);
-    if let Some(listed) = listed(request).filter(|_| !settable.is_empty()) {
-        OptionNames::write(&session.locations, &listed, settable);
-    }
+    keep_option_names(session, request, &mut evaluation.evaluated);
     let targets = targets(build.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
@@ -134,6 +131,18 @@ pub(super) fn evaluate(
         realised: false,
         evaluator: Some(evaluation),
     })
+}
+
+/// Stores the names of the options that can be set, for completion.
+pub(super) fn keep_option_names(
+    session: &NixSession,
+    request: &EvaluationRequest,
+    evaluated: &mut Evaluated,
+) {
+    let settable = std::mem::take(&mut evaluated.settable);
+    if let Some(listed) = listed(request).filter(|_| !settable.is_empty()) {
+        OptionNames::write(&session.locations, &listed, settable);
+    }
 }
 
 /// Returns the derivations to build: the toplevel and, if the plan has no base yet, the base, which

@@ -11,15 +11,18 @@ mod expressions;
 mod extra_modules;
 mod input_differences;
 mod lock;
+mod partial;
 mod preflight;
 mod registry;
 mod store_place;
 mod system_build;
 mod system_store;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::Result;
+use runtime_module_core::partial::RuntimeFiles;
 use runtime_module_core::pipeline::{BaseReport, BuildOrder, Preflight, System, known};
 
 use crate::evaluation::{Evaluated, EvaluationRequest};
@@ -27,7 +30,7 @@ use crate::fault::{self, Point};
 use crate::host::Situation;
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
-use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource};
+use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource, whole_system};
 use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
 use crate::record::{ComparedBase, Configuration, Source};
@@ -115,6 +118,16 @@ impl SystemBuild<'_> {
 
         // Lock.
         let mut configuration = self.lock(source, additions)?;
+
+        // If only some units and files change, evaluate only these.
+        let mut partial = None;
+        if let Some(parts) = &plan.parts {
+            match self.partial(parts, configuration.clone(), modules)? {
+                Ok(made) if plan.verify_first && plan.realises() => partial = Some(made),
+                Ok(made) => return Ok(self.into_partial_system(made, None)),
+                Err(why) => session.reporter.note(whole_system(&why)),
+            }
+        }
         evaluate::note_impurity(session, &configuration.source);
         let request = evaluation_request(session, &configuration, modules, plan);
 
@@ -144,6 +157,13 @@ impl SystemBuild<'_> {
             false => self.dry_run(&derived, missing, &base_check),
         };
 
+        if let (Some(made), Some(whole)) = (partial, &derived.evaluated.toplevel)
+            && self.is_enough(&made, &whole.out)?
+        {
+            let whole = whole.out.clone();
+            drop(base_check);
+            return Ok(self.into_partial_system(made, Some(whole)));
+        }
         self.complete(&mut configuration, &derived.evaluated, &base_check)?;
         self.announce(&derived.evaluated)?;
         let comparison = base_check.report();
@@ -165,6 +185,10 @@ impl SystemBuild<'_> {
         let report = cache.report();
         System {
             toplevel: toplevel.out,
+            partial: false,
+            runtime: RuntimeFiles::default(),
+            texts: BTreeMap::new(),
+            verified: None,
             drv: Some(toplevel.drv),
             base: self.plan.base.clone().or(own_base),
             configuration: Some(configuration),

@@ -160,7 +160,7 @@ fn keys_of_a_unit_decide_its_treatment() {
         format!("{unit}{service}ExecStart={command}\n")
     }
     let keys = [
-        ("plain", "", "", "restart"),
+        ("plain", "", "", "stop first"),
         ("reload", "Service", "X-ReloadIfChanged=true", "reload"),
         ("left", "Service", "X-RestartIfChanged=false", "left"),
         ("at-once", "Service", "X-StopIfChanged=false", "restart"),
@@ -168,10 +168,20 @@ fn keys_of_a_unit_decide_its_treatment() {
         ("by-hand", "Unit", "X-OnlyManualStart=1", "left"),
         // nixpkgs writes each key into one section, and its switch programs read the key only in
         // that section.
-        ("no-reload", "Unit", "X-ReloadIfChanged=true", "restart"),
-        ("not-left", "Unit", "X-RestartIfChanged=false", "restart"),
-        ("no-refusal", "Service", "RefuseManualStop=yes", "restart"),
-        ("not-by-hand", "Service", "X-OnlyManualStart=1", "restart"),
+        ("no-reload", "Unit", "X-ReloadIfChanged=true", "stop first"),
+        ("not-left", "Unit", "X-RestartIfChanged=false", "stop first"),
+        (
+            "no-refusal",
+            "Service",
+            "RefuseManualStop=yes",
+            "stop first",
+        ),
+        (
+            "not-by-hand",
+            "Service",
+            "X-OnlyManualStart=1",
+            "stop first",
+        ),
     ];
     for (name, section, key, done) in keys {
         let name = format!("{name}.service");
@@ -184,6 +194,9 @@ fn keys_of_a_unit_decide_its_treatment() {
             _ => &mut expected.restart,
         };
         list.insert(name.clone());
+        if done == "stop first" {
+            expected.stop_first.insert(name.clone());
+        }
         assert_eq!(changes, expected, "{section}: {key}");
     }
 }

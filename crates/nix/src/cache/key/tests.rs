@@ -25,6 +25,7 @@ fn extra(path: &str) -> ExtraRequest {
 
 fn request() -> EvaluationRequest {
     EvaluationRequest {
+        parts: Default::default(),
         settings: Settings::default(),
         source: EvaluationSource::Flake(FlakeReference {
             url: "/etc/nixos".into(),

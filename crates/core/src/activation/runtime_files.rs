@@ -1,0 +1,353 @@
+//! Puts runtime files into force: writes unit files and replaces links in `/etc`, makes systemd
+//! read the units again, and restarts or reloads the units that have changed.
+//!
+//! A unit file in `/run/systemd/system.control` takes precedence over one in `/etc/systemd/system`
+//! (`man systemd.unit`). The restarts follow the rules of NixOS's switch program, see `units.rs`.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::log::Log;
+use super::switch::SwitchResult;
+use super::systemd;
+use super::unit_files::{Folder, template_of};
+use super::units::{UnitChanges, changes_of_active};
+use crate::error::PreflightError;
+use crate::fault::{Point, step};
+use crate::locations::Locations;
+use crate::partial::{RuntimeFiles, ToplevelFiles, unit_path};
+use crate::record::write_unit;
+use crate::store::replace_link;
+
+/// The time limit for systemd to read all units again. Generators, which run first, have 90
+/// seconds.
+const RELOAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// The time limit for units to start or stop. systemd has its own, shorter limits for each unit.
+const START_LIMIT: Duration = Duration::from_secs(600);
+
+/// The exit status of NixOS's switch program if units failed.
+const UNITS_FAILED: i32 = 4;
+
+/// The exit status of NixOS's switch program if it could not make systemd read the units again.
+const RELOAD_FAILED: i32 = 3;
+
+/// A replacement of runtime files.
+pub(super) struct Replacement<'a> {
+    pub(super) locations: &'a Locations,
+    pub(super) log: &'a mut Log,
+    /// The files that are in force, or may be.
+    pub(super) old: &'a RuntimeFiles,
+    pub(super) new: &'a RuntimeFiles,
+    /// How units follow.
+    pub(super) changes: UnitChanges,
+}
+
+impl Replacement<'_> {
+    /// Replaces the files and restarts the changed units. Returns the result in the form of a
+    /// switch program.
+    pub(super) fn run(mut self) -> SwitchResult {
+        let held = hold_switch_lock(self.locations);
+        let _held = match held {
+            Ok(held) => held,
+            Err(error) => return SwitchResult::failed(&error, false),
+        };
+        let changes = self.changes.clone();
+        self.replace(&changes)
+            .unwrap_or_else(|error| SwitchResult::failed(&error, true))
+    }
+
+    fn replace(&mut self, changes: &UnitChanges) -> Result<SwitchResult> {
+        let mut steps = Steps {
+            log: self.log,
+            result: SwitchResult::well(changes.touched()),
+        };
+        step(Point::StopUnits, || steps.stop(changes))?;
+        step(Point::ReplaceFiles, || {
+            write(self.locations, self.old, self.new)
+        })?;
+        if self.old.units != self.new.units {
+            let reloaded = step(Point::ReloadSystemd, || {
+                anyhow::Ok(reload_systemd(self.locations))
+            })?;
+            if let Err(reason) = reloaded {
+                steps.fail(RELOAD_FAILED, reason);
+                return Ok(steps.result);
+            }
+        }
+        step(Point::StartUnits, || steps.start(changes))?;
+        Ok(steps.result)
+    }
+}
+
+/// The steps of a replacement that call systemd.
+struct Steps<'a> {
+    log: &'a mut Log,
+    result: SwitchResult,
+}
+
+impl Steps<'_> {
+    /// Stops the units that must stop with their old files.
+    fn stop(&mut self, changes: &UnitChanges) -> Result<()> {
+        let stopped: BTreeSet<String> = changes.stop.union(&changes.stop_first).cloned().collect();
+        self.units("stop", "stopping", &stopped)
+    }
+
+    /// Reloads, restarts and starts units with their new files.
+    fn start(&mut self, changes: &UnitChanges) -> Result<()> {
+        let restarted = changes.restart.difference(&changes.stop_first);
+        let started = changes.restart.intersection(&changes.stop_first);
+        self.units("reload", "reloading", &changes.reload)?;
+        self.units("restart", "restarting", &restarted.cloned().collect())?;
+        self.units("start", "starting", &started.cloned().collect())?;
+        for unit in &changes.revive {
+            // A unit that has failed too often cannot start otherwise.
+            let _ = systemd::ask("systemctl", &["reset-failed", "--", unit]);
+        }
+        self.units("start", "starting", &changes.revive)
+    }
+
+    /// Stops, starts, restarts or reloads units. `doing` describes this in the log, in the words of
+    /// NixOS's switch program.
+    fn units(&mut self, verb: &str, doing: &str, units: &BTreeSet<String>) -> Result<()> {
+        if units.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = units.iter().map(String::as_str).collect();
+        self.log.say(&format!(
+            "{doing} the following units: {}",
+            names.join(", ")
+        ));
+        let arguments: Vec<&str> = [verb, "--"].into_iter().chain(names).collect();
+        if let Err(reason) = systemd::act(&arguments, START_LIMIT) {
+            self.fail(UNITS_FAILED, reason);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, status: i32, reason: String) {
+        self.result.status = Some(status);
+        self.result.last_lines.push(reason);
+    }
+}
+
+/// Units that still run with runtime files which a switch has replaced.
+pub(super) struct Leftover<'a> {
+    pub(super) locations: &'a Locations,
+    /// The files that were in force before the switch.
+    pub(super) files: &'a RuntimeFiles,
+    /// The previous and the new toplevel on disk.
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+}
+
+impl Leftover<'_> {
+    /// Restarts, reloads or stops the units, except those that `done` accepts. The switch program
+    /// leaves a unit alone if the files of both toplevels are the same.
+    pub(super) fn restart(
+        &self,
+        done: impl Fn(&str) -> bool,
+        log: &mut Log,
+    ) -> Result<SwitchResult> {
+        let folder = |toplevel: &Path| Folder::read(&toplevel.join("etc/systemd/system"));
+        let mut old = folder(&self.from);
+        old.replace(self.files);
+        let mut changes = match systemd::runs(self.locations) {
+            true => changes_of_active(&old, &folder(&self.to)),
+            false => UnitChanges::default(),
+        };
+        let of_files = |name: &str| {
+            let template = template_of(name);
+            let names = [Some(name), template.as_deref()];
+            names
+                .into_iter()
+                .flatten()
+                .any(|name| self.files.units.contains_key(name))
+        };
+        changes.retain(|name| of_files(name) && !done(name));
+        let mut steps = Steps {
+            log,
+            result: SwitchResult::well(changes.touched()),
+        };
+        steps.stop(&changes)?;
+        steps.start(&changes)?;
+        Ok(steps.result)
+    }
+}
+
+/// Takes the lock of NixOS's own switch program, so that no switch begins during a replacement.
+fn hold_switch_lock(locations: &Locations) -> Result<File> {
+    let path = locations.switch_lock();
+    let file = crate::record::open_lock(&path)?;
+    file.try_lock()
+        .with_context(|| format!("another switch holds {}", path.display()))?;
+    Ok(file)
+}
+
+/// Writes the new files, and removes the old ones.
+fn write(locations: &Locations, old: &RuntimeFiles, new: &RuntimeFiles) -> Result<()> {
+    let folder = locations.runtime_units();
+    for (path, text) in new.unit_paths() {
+        write_unit(&folder.join(path), text)?;
+    }
+    let kept: BTreeSet<String> = new.unit_paths().map(|(path, _)| path).collect();
+    for (path, _) in old.unit_paths().filter(|(path, _)| !kept.contains(path)) {
+        remove_unit(&folder, &path)?;
+    }
+    for (name, target) in &new.etc {
+        link(locations, name, Path::new(target))?;
+    }
+    for name in old.etc.keys().filter(|name| !new.etc.contains_key(*name)) {
+        link(locations, name, &locations.etc("static").join(name))?;
+    }
+    Ok(())
+}
+
+/// Removes runtime files, before a switch or because an external switch replaces them. A link in
+/// `/etc` that a switch has already replaced stays as it is.
+pub(super) fn remove(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
+    for (path, _) in files.unit_paths() {
+        remove_unit(&locations.runtime_units(), &path)?;
+    }
+    for (name, target) in &files.etc {
+        let place = locations.etc(name);
+        if fs::read_link(&place).is_ok_and(|present| present == Path::new(target)) {
+            let entry = locations.etc("static").join(name);
+            match entry.is_symlink() || entry.exists() {
+                true => link(locations, name, &entry)?,
+                false => fs::remove_file(&place)
+                    .with_context(|| format!("cannot remove {}", place.display()))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts files into force again that units still run with.
+pub(super) fn put_back(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
+    write(locations, &RuntimeFiles::default(), files)?;
+    reload_systemd(locations).map_err(anyhow::Error::msg)
+}
+
+/// Makes the links in `/etc` again, after a switch to the running toplevel has replaced them.
+pub(super) fn link_again(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
+    let mut entries = files.etc.iter();
+    entries.try_for_each(|(name, target)| link(locations, name, Path::new(target)))
+}
+
+fn link(locations: &Locations, name: &str, target: &Path) -> Result<()> {
+    let place = locations.etc(name);
+    replace_link(&place, target).with_context(|| format!("cannot replace {}", place.display()))
+}
+
+fn remove_unit(folder: &Path, path: &str) -> Result<()> {
+    let place = folder.join(path);
+    crate::record::absent(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+    if let Some(parent) = place.parent().filter(|parent| *parent != folder) {
+        // The folder may contain other drop-ins.
+        let _ = fs::remove_dir(parent);
+    }
+    Ok(())
+}
+
+/// Makes systemd read all units again, if it runs.
+pub(super) fn reload_systemd(locations: &Locations) -> Result<(), String> {
+    match systemd::runs(locations) {
+        true => systemd::act(&["daemon-reload"], RELOAD_LIMIT),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a change whose files would replace files of other programs or would revive a masked
+/// unit.
+pub(super) fn check(
+    purpose: &str,
+    locations: &Locations,
+    old: &RuntimeFiles,
+    new: &RuntimeFiles,
+    toplevel: &Path,
+) -> Result<(), PreflightError> {
+    let running = ToplevelFiles::of(toplevel);
+    for (name, unit) in &new.units {
+        let place = locations
+            .runtime_units()
+            .join(unit_path(name, unit.drop_in));
+        if place.is_symlink() || (place.exists() && !old.units.contains_key(name)) {
+            return Err(PreflightError::RuntimeUnitExists {
+                purpose: purpose.into(),
+                file: place.display().to_string(),
+                unit: name.clone(),
+            });
+        }
+        if let Some(mask) = mask(locations, name) {
+            return Err(PreflightError::UnitMasked {
+                purpose: purpose.into(),
+                unit: name.clone(),
+                file: mask.display().to_string(),
+            });
+        }
+    }
+    for name in new.etc.keys().filter(|name| !old.etc.contains_key(*name)) {
+        let place = locations.etc(name);
+        let expected = locations.etc("static").join(name);
+        let linked = fs::read_link(&place).is_ok_and(|target| target == expected);
+        if running.entry(name).is_some() && !linked {
+            return Err(PreflightError::EntryReplaced {
+                purpose: purpose.into(),
+                file: place.display().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the units of these files that are masked.
+pub fn masked_units(locations: &Locations, files: &RuntimeFiles) -> Vec<String> {
+    let units = files.units.keys();
+    let masked = units.filter(|name| mask(locations, name).is_some());
+    masked.cloned().collect()
+}
+
+/// Predicts how active units follow a change from `old` to `new` files on top of a toplevel.
+pub fn unit_changes_of_files(
+    locations: &Locations,
+    toplevel: &Path,
+    old: &RuntimeFiles,
+    new: &RuntimeFiles,
+) -> UnitChanges {
+    let folder = |files: &RuntimeFiles| {
+        let mut folder = Folder::read(&toplevel.join("etc/systemd/system"));
+        folder.replace(files);
+        folder
+    };
+    match systemd::runs(locations) {
+        true => changes_of_active(&folder(old), &folder(new)),
+        false => UnitChanges::default(),
+    }
+}
+
+/// Returns the units that are neither active nor about to become active.
+pub(super) fn inactive(locations: &Locations, units: &BTreeSet<String>) -> BTreeSet<String> {
+    if !systemd::runs(locations) {
+        return BTreeSet::new();
+    }
+    let up = systemd::units("active,activating,reloading").unwrap_or_default();
+    let down = units.iter().filter(|unit| !up.contains(unit));
+    down.cloned().collect()
+}
+
+/// Returns the link that masks a unit of the running system.
+fn mask(locations: &Locations, unit: &str) -> Option<PathBuf> {
+    let folders = [
+        locations.runtime_units(),
+        locations.etc("systemd/system.control"),
+        locations.etc("systemd/system"),
+        locations.runtime_mask_folder(),
+    ];
+    let mut masks = folders.into_iter().map(|folder| folder.join(unit));
+    masks.find(|file| fs::read_link(file).is_ok_and(|target| target == Path::new("/dev/null")))
+}

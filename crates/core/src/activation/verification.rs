@@ -1,0 +1,59 @@
+//! Starts the verification of runtime files in the background, in a transient unit of systemd with
+//! the lowest priority.
+
+use super::Request;
+use super::systemd;
+use super::unit::own_executable;
+use crate::host::LocalHost;
+use crate::locations::Locations;
+use crate::partial::VerificationResult;
+
+/// The unit of the verification. A new verification replaces a running one, because only the newest
+/// overrides matter.
+const UNIT: &str = "runtime-modules-verify.service";
+
+/// Starts a verification if the runtime files in force need one. Without systemd, users start it
+/// themselves.
+pub(super) fn start(locations: &Locations, request: &Request) {
+    let Ok(state) = LocalHost::new(locations).state() else {
+        return;
+    };
+    let waiting = state
+        .verification
+        .is_some_and(|one| one.result == VerificationResult::Waiting);
+    if !waiting || state.pending.is_some() || !systemd::runs(locations) {
+        return;
+    }
+    let Ok(own) = own_executable() else { return };
+    if systemd::is_up(UNIT) == Some(true) {
+        let _ = systemd::ask("systemctl", &["stop", "--", UNIT]);
+    }
+    let own = own.to_string_lossy();
+    let unit = format!("--unit={UNIT}");
+    let mut arguments = vec![
+        "--quiet",
+        "--no-ask-password",
+        "--collect",
+        "--service-type=exec",
+        "--description=Verify option overrides (runtime-module)",
+        "--property=Nice=19",
+        "--property=CPUSchedulingPolicy=batch",
+        "--property=IOSchedulingClass=idle",
+        "--property=IgnoreOnIsolate=yes",
+        // As in the boot service, use the cache of the system instead of root's own.
+        "--setenv=HOME=/root",
+        "--setenv=XDG_CACHE_HOME=/var/cache",
+        &unit,
+        "--",
+        &own,
+        "overrides",
+        "verify",
+        "--wait",
+        "10min",
+        "--progress",
+        "plain",
+    ];
+    arguments.extend(request.verify_options.iter().map(String::as_str));
+    // If the unit does not start, `status` shows that the overrides are not verified.
+    let _ = systemd::ask("systemd-run", &arguments);
+}

@@ -45,7 +45,7 @@ fn run(invocation: Invocation) -> Result<()> {
         Task::Role(Role::Template) => pool::template_role(),
         Task::Role(_) => Err(error::RoleError::Elevated.into()),
         Task::Command(command) => {
-            commands::run(command, invocation.options, invocation.environment)
+            commands::run(*command, invocation.options, invocation.environment)
         }
     }
 }

@@ -66,7 +66,7 @@ fn run(invocation: Invocation) -> Result<u8> {
         Task::Role(role) => run_role(&role, options).map(|()| 0),
         Task::Command(command) => match caller(&environment) {
             Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
-            None => run_command(command, options, environment).map(|()| 0),
+            None => run_command(*command, options, environment).map(|()| 0),
         },
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use unix::fcntl::{Flock, FlockArg};
 
 use super::log::Log;
 use super::switch::SwitchResult;
@@ -20,7 +21,7 @@ use crate::error::PreflightError;
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::partial::{RuntimeFiles, ToplevelFiles, unit_path};
-use crate::record::write_unit;
+use crate::record::{self, write_unit};
 use crate::store::replace_link;
 
 /// The time limit for systemd to read all units again. Generators, which run first, have 90
@@ -180,12 +181,12 @@ impl Leftover<'_> {
 }
 
 /// Takes the lock of NixOS's own switch program, so that no switch begins during a replacement.
-fn hold_switch_lock(locations: &Locations) -> Result<File> {
+fn hold_switch_lock(locations: &Locations) -> Result<Flock<File>> {
     let path = locations.switch_lock();
-    let file = crate::record::open_lock(&path)?;
-    file.try_lock()
-        .with_context(|| format!("another switch holds {}", path.display()))?;
-    Ok(file)
+    let file = record::open_lock(&path)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, error)| error)
+        .with_context(|| format!("another switch holds {}", path.display()))
 }
 
 /// Writes the new files, and removes the old ones.
@@ -219,7 +220,7 @@ pub(super) fn remove(locations: &Locations, files: &RuntimeFiles) -> Result<()> 
             let entry = locations.etc("static").join(name);
             match entry.is_symlink() || entry.exists() {
                 true => link(locations, name, &entry)?,
-                false => fs::remove_file(&place)
+                false => record::absent(&place)
                     .with_context(|| format!("cannot remove {}", place.display()))?,
             }
         }
@@ -246,10 +247,9 @@ fn link(locations: &Locations, name: &str, target: &Path) -> Result<()> {
 
 fn remove_unit(folder: &Path, path: &str) -> Result<()> {
     let place = folder.join(path);
-    crate::record::absent(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+    record::absent(&place).with_context(|| format!("cannot remove {}", place.display()))?;
     if let Some(parent) = place.parent().filter(|parent| *parent != folder) {
-        // The folder may contain other drop-ins.
-        let _ = fs::remove_dir(parent);
+        record::remove_if_empty(parent);
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub struct Invocation {
 /// A command of the user, or a role that does work for another process.
 #[derive(Debug)]
 pub enum Task {
-    Command(Command),
+    Command(Box<Command>),
     Role(Role),
 }
 
@@ -94,7 +94,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
         as_user: cli.global.as_user,
         options: cli.global.into(),
         environment: environment::read(),
-        task: Task::Command(command),
+        task: Task::Command(Box::new(command)),
     })
 }
 

@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn everything_else_needs_the_whole_toplevel() {
-        let changes: [(&str, fn(&Built)); 6] = [
+        type Change = fn(&Built);
+        let changes: [(&str, Change); 6] = [
             ("sw", |new| new.link("sw", "/nix/store/sw2")),
             ("activate", |new| new.write("activate", "more")),
             ("c.service", |new| {

@@ -6,8 +6,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 
 use anyhow::{Context as _, Result};
 
+use super::unit_lines::unit_lines;
 use super::{Preview, SystemStore};
-use crate::activation::{UnitChanges, unit_changes};
+use crate::activation::unit_changes;
 use crate::error::{ArgumentError, ProgramError, neutral};
 use crate::progress::{for_stderr, store_name};
 use crate::session::Session;
@@ -31,7 +32,7 @@ pub fn ask(
         Some(preview) => preview.human(),
         None => {
             let changes = unit_changes(old.as_deref(), &real(to)?, &session.locations);
-            units(&changes) + &closures(store, from, to)?
+            unit_lines(&changes) + &closures(store, from, to)?
         }
     };
     session.interrupts.check()?;
@@ -66,26 +67,6 @@ fn question(purpose: &str, text: &str) -> Result<String> {
         .read_line(&mut answer)
         .context("cannot read the answer from the terminal")?;
     Ok(answer)
-}
-
-pub(super) fn units(changes: &UnitChanges) -> String {
-    let rows = [
-        ("stop", &changes.stop),
-        ("restart", &changes.restart),
-        ("reload", &changes.reload),
-        ("start", &changes.start),
-        ("changed but not restarted", &changes.left),
-        ("changed user units", &changes.user),
-    ];
-    let mut text = String::new();
-    for (what, units) in rows.iter().filter(|(_, units)| !units.is_empty()) {
-        let names: Vec<&str> = units.iter().map(String::as_str).collect();
-        text += &format!("{what}: {}\n", names.join(", "));
-    }
-    if text.is_empty() {
-        text += "no units will be stopped, restarted, reloaded or started\n";
-    }
-    text
 }
 
 fn closures(store: &dyn SystemStore, from: Option<&str>, to: &str) -> Result<String> {

@@ -12,6 +12,7 @@ mod end_transaction;
 mod known;
 mod preview;
 mod system;
+mod unit_lines;
 mod verify;
 
 use anyhow::Result;

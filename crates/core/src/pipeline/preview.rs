@@ -11,6 +11,7 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use super::System;
+use super::unit_lines::unit_lines;
 use crate::activation::{UnitChanges, unit_changes_of_files};
 use crate::host::Situation;
 use crate::partial::{RuntimeFiles, ToplevelFiles, unit_path};
@@ -68,7 +69,7 @@ impl Preview {
                 "" => format!("would change: {}\n", file.name),
                 difference => difference.to_string(),
             });
-        files.collect::<String>() + &super::ask::units(&self.units)
+        files.collect::<String>() + &unit_lines(&self.units)
     }
 }
 

@@ -152,6 +152,11 @@ pub(crate) fn open_lock(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open the lock {}", path.display()))
 }
 
+/// Removes a folder that has no content.
+pub(crate) fn remove_if_empty(folder: &Path) {
+    let _ = fs::remove_dir(folder);
+}
+
 /// Removes a file if the file exists.
 pub(crate) fn absent(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -31,7 +31,7 @@ use crate::fault::Point;
 use crate::locations::Locations;
 
 pub use configuration::{Configuration, ExtraModule, Pin, PinnedInput, Source, SystemFile};
-pub(crate) use disk::{absent, open_lock};
+pub(crate) use disk::{absent, open_lock, remove_if_empty};
 pub use disk::{create_log, open_log, remark};
 pub use effects::{read as read_effects, write as write_effects};
 pub use handover::{

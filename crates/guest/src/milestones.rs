@@ -192,8 +192,10 @@ impl ConsoleScanner {
     /// Returns whether a line names the mount point of the store, in the initrd or after it. The
     /// initrd can mount the store below `/sysroot` or `/mnt-root`.
     fn is_about_store(&self, text: &str) -> bool {
-        let mut words = text.split([' ', '.', '\u{2026}']);
+        // A path may contain full stops, so remove only the one at the end of the sentence.
+        let mut words = text.split([' ', '\u{2026}']);
         words.any(|word| {
+            let word = word.trim_end_matches('.');
             let at = word.strip_suffix(&self.store);
             at.is_some_and(|before| ["", "/sysroot", "/mnt-root"].contains(&before))
         })

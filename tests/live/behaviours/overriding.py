@@ -1,4 +1,4 @@
-"""Overrides that are applied without a new toplevel. Each behaviour asks the service itself."""
+"""Overrides that are applied without a new toplevel. Each behaviour checks their effect on the running service."""
 
 import json
 
@@ -35,9 +35,9 @@ def web_server_follows_its_options(s):
     assert s.answers("http://localhost:8080/") == "hello from NixOS\n" and s.answers("http://localhost/") is None
     s.ok("overrides", "rollback")
     assert s.answers("http://localhost/") == "hello from NixOS\n" and s.running() == web
-    # Without the module, this option alone would define a unit that does nothing.
+    # Otherwise, this override would define an nginx unit without a command after the module is disabled.
     s.ok("unset", "systemd.services.nginx.serviceConfig.MemoryMax")
-    # The switch program stops the unit, although another file than its own defined it.
+    # The switch program stops the unit, although a runtime file defined it.
     s.ok("disable", "web")
     assert s.unit("nginx.service") == "inactive" and s.read(f"{RUNTIME_UNITS}/nginx.service") is None
     s.refused("systemctl cat nginx.service")
@@ -60,7 +60,7 @@ def database_follows_its_options(s):
 def incomplete_override_is_finished(s):
     s.ok("enable", "web")
     web = s.running()
-    # The option changes the firewall, but not the named unit.
+    # The option changes only the firewall, not the unit that is passed instead of a guess.
     s.ok("set", "networking.firewall.allowedTCPPorts", "[ 80, 8081 ]", "--units", "nginx.service")
     assert s.running() == web and "--dport 8081 " not in s.must("iptables --list-rules nixos-fw")
     s.wait("the whole system", lambda: s.running() != web, 300)

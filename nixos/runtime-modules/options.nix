@@ -185,11 +185,11 @@ in
       default = "finish";
       example = "undo";
       description = ''
-        The action to take if an option override that was applied without a new toplevel turns out to be incomplete.
-        Such an override takes effect at once. Afterwards, the whole system is evaluated in the background and
-        compared with what was applied. `finish` activates the whole system, and `undo` returns to the last state that
-        was verified. If the whole system cannot be evaluated with the override, for example because an assertion
-        fails, the override is always undone.
+        The response to an option override that was applied without a new toplevel and turns out to be incomplete.
+        Such an override takes effect before the whole system is evaluated. Afterwards, the program makes the whole
+        system in the background, and compares it with the running system. If they differ, `finish` activates the
+        whole system, and `undo` returns to the last verified state. If the whole system cannot be evaluated with the
+        override, for example because an assertion fails, the program always returns to the last verified state.
       '';
     };
 

@@ -23,7 +23,7 @@ impl TestEnv {
         self.run(&["set", option, &json!(value).to_string()])
     }
 
-    /// Returns the unit file that replaces that of the heartbeat service.
+    /// Returns the content of the unit file that replaces the heartbeat service.
     fn runtime_unit(&self) -> Option<String> {
         fs::read_to_string(self.root(UNIT)).ok()
     }
@@ -97,7 +97,7 @@ fn preview_shows_the_difference_of_each_file() {
 fn whole_toplevel_is_made_if_parts_are_not_enough() {
     let env = env();
     let toplevel = env.running();
-    // The units that an option named `boot` changes are not known.
+    // The program has no guess for this option.
     env.run(&[
         "set",
         "boot.kernelParams",
@@ -109,7 +109,7 @@ fn whole_toplevel_is_made_if_parts_are_not_enough() {
     .ok();
     assert_ne!(env.running(), toplevel);
     let toplevel = env.running();
-    // Another unit would start the service.
+    // Another target would start the service.
     let wanted = r#"["other.target"]"#;
     env.run(&[
         "set",
@@ -157,7 +157,7 @@ fn modules_and_partial_changes_are_independent() {
     let env = env();
     env.set(COLOUR, "red").ok();
     env.run(&["enable", "web"]).ok();
-    // The new toplevel contains the override, so no file is left.
+    // The new toplevel contains the override, so the unit file was removed.
     assert_eq!(env.runtime_unit(), None);
     let unit = env.running().join("etc/systemd/system/heartbeat.service");
     assert!(
@@ -165,7 +165,7 @@ fn modules_and_partial_changes_are_independent() {
             .expect("a unit")
             .contains("COLOUR=red")
     );
-    // A rollback returns to the toplevel and its files.
+    // A rollback restores the previous toplevel with its runtime files.
     env.run(&["rollback"]).ok();
     let text = env.runtime_unit().expect("a unit file");
     assert!(text.contains("COLOUR=red"), "{text}");
@@ -176,7 +176,7 @@ fn modules_and_partial_changes_are_independent() {
 fn verification_finishes_an_incomplete_change() {
     let env = env();
     let toplevel = env.running();
-    // The user names only one of the two, so the change is incomplete.
+    // `--units` replaces the guess and names only one of both parts, so the change is incomplete.
     env.run(&[
         "set",
         MOTD,
@@ -213,7 +213,7 @@ fn larger_guess_applies_only_what_differs() {
 }
 
 #[test]
-fn change_without_an_effect_on_the_guess_is_verified_too() {
+fn change_without_effect_on_the_guess_is_verified() {
     let env = env();
     let toplevel = env.running();
     env.run(&["set", MOTD, "\"one\\n\"", "--units", "heartbeat.service"])
@@ -239,7 +239,7 @@ fn verification_can_come_first() {
         (env.verification(), env.running()),
         ("same".into(), toplevel)
     );
-    // An incomplete change becomes a change of the whole toplevel.
+    // If the change is incomplete, the whole toplevel is activated instead.
     let units = ["--units", "heartbeat.service", "--verify", "wait"];
     let arguments = [&["set", MOTD, "\"one\\n\""][..], &units].concat();
     env.run(&arguments).ok().golden("partial-verified-first");
@@ -304,7 +304,7 @@ fn learned_effect_is_used_for_the_next_change() {
         effects["options"][MOTD],
         json!({"parts": {"units": [], "etc": ["motd"]}, "whole": false})
     );
-    // An option that changes more than files is applied with a whole toplevel from then on.
+    // The program also records that an option changes more than units and files.
     let parameters = ["set", "--merge", "boot.kernelParams", "[\"x=1\"]"];
     let units = ["--units", "heartbeat.service"];
     env.run(&[&parameters[..], &units].concat()).ok();
@@ -314,10 +314,10 @@ fn learned_effect_is_used_for_the_next_change() {
 }
 
 #[test]
-fn change_of_the_system_during_the_evaluation_is_refused() {
+fn plan_for_an_old_revision_is_refused() {
     let env = env();
     env.set(COLOUR, "red").ok();
-    // Another change moves the revision, so a plan for the old revision is refused.
+    // Another change increments the revision, so a plan for the old revision is refused.
     let mut command = env.command(["set", COLOUR, "\"blue\""]);
     command.env("RUNTIME_MODULE_FAULT", "client.request:before:stop");
     let running = env.start_running(command);

@@ -19,7 +19,7 @@ def verification(s):
 
 
 def compare_base(s):
-    """Makes a change, after which the base has been compared with its source."""
+    """Enables and disables a module, so that the program compares the base with its source."""
     s.ok("enable", "beacon")
     s.ok("disable", "beacon")
 
@@ -122,13 +122,61 @@ def unit_file_of_another_program_is_kept(s):
     assert overridden(s) == {}
 
 
-def partial_change_is_rolled_back_without_a_confirmation(s):
+def unconfirmed_partial_change_is_rolled_back(s):
     compare_base(s)
     s.ok("set", COLOUR, '"red"')
     s.ok("set", COLOUR, '"blue"', "--confirm", "4s")
     assert colour(s) == "blue"
     s.wait("the rollback", lambda: s.state()["pending"] is None, 30)
     assert colour(s) == "red" and s.running() == s.base and s.read(RUNTIME_UNIT)
+
+
+def unconfirmed_removal_of_an_override_is_rolled_back(s):
+    compare_base(s)
+    s.ok("set", COLOUR, '"red"')
+    s.ok("unset", COLOUR, "--confirm", "4s")
+    assert colour(s) is None
+    s.wait("the rollback", lambda: s.state()["pending"] is None, 30)
+    assert colour(s) == "red" and overridden(s) == {COLOUR: "red"}
+
+
+def unit_that_requires_a_changed_unit_keeps_running(s):
+    compare_base(s)
+    unit = "[Unit]\\nRequires=heartbeat.service\\nAfter=heartbeat.service\\n[Service]\\nExecStart=sleep infinity\\n"
+    s.shell(f"printf '{unit}' > /run/systemd/system/dependent.service; systemctl daemon-reload; systemctl start dependent.service")
+    try:
+        assert s.unit("dependent.service") == "active"
+        s.ok("set", COLOUR, '"red"')
+        assert colour(s) == "red" and s.unit("dependent.service") == "active"
+    finally:
+        s.shell("systemctl stop dependent.service; rm /run/systemd/system/dependent.service; systemctl daemon-reload")
+
+
+def failed_unit_starts_with_the_override_that_repairs_it(s):
+    compare_base(s)
+    s.ok("set", COLOUR, '"red"')
+    s.shell("systemctl kill --signal=KILL heartbeat.service; sleep 1")
+    assert s.unit("heartbeat.service") == "failed"
+    s.ok("set", COLOUR, '"blue"')
+    assert colour(s) == "blue"
+
+
+def switch_to_the_base_by_another_tool_ends_a_partial_change(s):
+    s.ok("enable", "beacon")
+    s.ok("set", COLOUR, '"red"')
+    assert s.running() != s.base and colour(s) == "red"
+    switched = s.machine.run(f"{s.base}/bin/switch-to-configuration", "test")
+    assert switched.code == 0, switched
+    s.wait("the restart of the unit", lambda: colour(s) is None)
+    assert s.read(RUNTIME_UNIT) is None and s.unit("beacon.service") == "inactive"
+    # The earlier toplevel alone does not contain the override.
+    other = s.state()["current"]
+    switched = s.machine.run(f"{other}/bin/switch-to-configuration", "test")
+    assert switched.code == 0, switched
+    assert "not active" in s.ok("status").out and colour(s) is None
+    s.ok("apply")
+    assert colour(s) == "red"
+    s.ok("reset", "--all")
 
 
 def killed_partial_change_is_recovered(s):

@@ -16,7 +16,7 @@ use super::relay::catch_signals;
 use super::rooting::{release, root};
 use super::transaction::RunningTransaction;
 use super::{Activated, ActivationMessage, ActivatorTask, Change, Request, preflight, recovery};
-use super::{runtime_files, verification, verified};
+use super::{external_switch, runtime_files, verification, verified};
 use crate::choice::Allow;
 use crate::clock::now;
 use crate::error::{PreflightError, describe};
@@ -50,7 +50,7 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
     // the next transaction.
     let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
     log.close();
-    verification::start(locations, &request);
+    verification::start(locations);
     left
 }
 
@@ -60,7 +60,8 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     let wait = Duration::from_millis(request.wait);
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
     recovery::forget_earlier_boot(locations)?;
-    let state = LocalHost::new(locations).state()?;
+    let mut state = LocalHost::new(locations).state()?;
+    external_switch::end_replaced(locations, &mut state)?;
     // Refuse a change early if the history cannot be read. `recover` and `confirm` must work even
     // then.
     if matches!(request.task, ActivatorTask::Change(_)) {
@@ -80,6 +81,7 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
 fn begin(mut work: RunningTransaction<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
+        let reason = format!("{error:#}");
         // The state on disk may already name this transaction. If restoring the state fails, the
         // next run still finds that nothing was changed.
         let written = std::mem::replace(&mut work.state, before);
@@ -87,6 +89,9 @@ fn begin(mut work: RunningTransaction<'_>, change: &Change) -> Result<Activated>
             let _ = work.state.write(work.locations);
         }
         let _ = release(work.locations, &work.state);
+        if change.verifies {
+            work.verification_failed(reason);
+        }
         return Err(error);
     }
     if !is_partial(change) || change.runtime != before.runtime {
@@ -138,6 +143,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
         generation: change.generation.clone(),
         runtime: change.runtime.clone(),
         partial: is_partial(change),
+        verify_options: request.verify_options.clone(),
         verification: change.verification.clone(),
         store: request.store.clone(),
         confirm_until: change.confirm.map(|seconds| now() + seconds),

@@ -22,6 +22,9 @@ impl RunningTransaction<'_> {
     /// authoritative.
     pub(super) fn settle(&mut self, effect: StateEffect, outcome: Outcome) {
         let phases = self.phases_to_now();
+        if outcome == Outcome::Superseded {
+            self.end_replaced();
+        }
         if let Some(pending) = self.state.pending.clone() {
             self.state.end(effect);
             let entry = Entry {
@@ -37,6 +40,12 @@ impl RunningTransaction<'_> {
                 )
             };
             self.write_down(&pending, &entry, effect);
+        }
+        if let ActivatorTask::Change(change) = &self.request.task
+            && change.verifies
+            && effect != StateEffect::Done
+        {
+            self.verification_failed(self.activated.explanation.clone());
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
@@ -88,6 +97,12 @@ impl RunningTransaction<'_> {
 }
 
 impl RunningTransaction<'_> {
+    /// Removes runtime files because an external switch has replaced the system.
+    pub(super) fn end_replaced(&mut self) {
+        let ended = external_switch::end_replaced(self.locations, &mut self.state);
+        self.note(ended);
+    }
+
     /// Saves the effects of options that a verification has observed.
     fn learn(&mut self) {
         if let ActivatorTask::Change(change) = &self.request.task

@@ -156,6 +156,9 @@ pub struct Change {
     /// The known effects of options; `None` if nothing was learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effects: Option<Effects>,
+    /// Whether a verification requests the change, to finish or undo a partial change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verifies: bool,
     /// Whether to switch even if `to` is already the running system.
     pub force: bool,
     /// The safety checks that the user overrides.

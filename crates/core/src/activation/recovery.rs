@@ -13,8 +13,10 @@ use super::external_switch;
 use super::log::Log;
 use super::relay::catch_signals;
 use super::rooting::{release, root_ourselves};
+use super::runtime_files;
 use super::switch::Verdict;
 use super::transaction::RunningTransaction;
+use super::verification;
 use super::verify::Verification;
 use super::{Activated, ActivatorTask, Request, outcome};
 use crate::error::{Failed, Message as _, TransactionError};
@@ -149,13 +151,19 @@ fn files_after(work: &mut RunningTransaction<'_>, pending: &Pending, finish: boo
         false => (after, before),
     };
     work.in_force = other;
-    work.in_force.add_missing(&chosen);
+    if !pending.partial {
+        // The switch program must see none of them.
+        work.in_force.add_missing(&chosen);
+    }
     chosen
 }
 
 /// Records that a switch to the system `to` ended the pending transaction.
 fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = work.activated.outcome;
+    if outcome == Outcome::Superseded {
+        work.end_replaced();
+    }
     let effect = match finish && outcome != Outcome::Superseded {
         true => StateEffect::Done,
         false => StateEffect::AsBefore,
@@ -232,6 +240,13 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let _ = unix::unistd::setsid();
     let _signals = catch_signals()?;
     std::thread::sleep(wait);
+    let expired = end_unconfirmed(locations, name, again);
+    verification::start(locations);
+    expired
+}
+
+/// Rolls back a transaction if its timer is due.
+fn end_unconfirmed(locations: &Locations, name: &str, again: bool) -> Result<()> {
     let _held = hold(locations, "roll back the unconfirmed change", WAIT_LIMIT)?;
     let state = LocalHost::new(locations).state()?;
     let runs = LocalHost::new(locations).running();
@@ -336,16 +351,21 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     }
     let _held = hold(locations, "record an external switch", Duration::ZERO)?;
     let mut state = host.state()?;
-    external_switch::replace_runtime_files(locations, &mut state, to)?;
     let Some(pending) = state.pending.clone() else {
-        return Ok(());
+        return external_switch::end_partial_changes(locations, &mut state, to);
     };
     // The switch program of a killed activator may still be running and may have switched to one of
     // the change's own systems. The user must run `recover` to end such a change.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
-        return Ok(());
+        return match pending.step {
+            Step::Confirming if to == Some(Path::new(&pending.to)) => {
+                runtime_files::link_again(locations, &pending.runtime)
+            }
+            _ => Ok(()),
+        };
     }
+    external_switch::end_partial_changes(locations, &mut state, to)?;
     state.end(StateEffect::AsBefore);
     state.write(locations)?;
     disarm(

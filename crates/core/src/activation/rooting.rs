@@ -128,7 +128,11 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     for files in [&state.runtime, &state.replaced] {
         files.store_paths.iter().for_each(|path| add(path));
     }
-    for entry in reachable(&history, now()) {
+    let verified = state.verification.as_ref();
+    let verified = history
+        .iter()
+        .filter(|entry| verified.is_some_and(|one| one.verified_state == entry.revision));
+    for entry in reachable(&history, now()).chain(verified) {
         add(&entry.to);
         let others = entry.from.iter().chain(&entry.base).map(String::as_str);
         let sources = entry.configuration.iter().flat_map(Configuration::trees);

@@ -1,8 +1,9 @@
-//! Puts runtime files into force: writes unit files and replaces links in `/etc`, makes systemd
-//! read the units again, and restarts or reloads the units that have changed.
+//! Applies runtime files: writes unit files, replaces links in `/etc`, makes systemd read the units
+//! again, and restarts or reloads the changed units.
 //!
 //! A unit file in `/run/systemd/system.control` takes precedence over one in `/etc/systemd/system`
-//! (`man systemd.unit`). The restarts follow the rules of NixOS's switch program, see `units.rs`.
+//! (`man systemd.unit`). `units.rs` decides which units restart, by the rules of NixOS's switch
+//! program.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -24,7 +25,7 @@ use crate::partial::{RuntimeFiles, ToplevelFiles, unit_path};
 use crate::record::{self, write_unit};
 use crate::store::replace_link;
 
-/// The time limit for systemd to read all units again. Generators, which run first, have 90
+/// The time limit for systemd to read all units again. Its generators, which run first, may take 90
 /// seconds.
 const RELOAD_LIMIT: Duration = Duration::from_secs(120);
 
@@ -34,23 +35,23 @@ const START_LIMIT: Duration = Duration::from_secs(600);
 /// The exit status of NixOS's switch program if units failed.
 const UNITS_FAILED: i32 = 4;
 
-/// The exit status of NixOS's switch program if it could not make systemd read the units again.
+/// The exit status of NixOS's switch program if systemd could not read the units again.
 const RELOAD_FAILED: i32 = 3;
 
 /// A replacement of runtime files.
 pub(super) struct Replacement<'a> {
     pub(super) locations: &'a Locations,
     pub(super) log: &'a mut Log,
-    /// The files that are in force, or may be.
+    /// The files that are in force, or may be in force after an interruption.
     pub(super) old: &'a RuntimeFiles,
     pub(super) new: &'a RuntimeFiles,
-    /// How units follow.
+    /// The effect of the replacement on units.
     pub(super) changes: UnitChanges,
 }
 
 impl Replacement<'_> {
-    /// Replaces the files and restarts the changed units. Returns the result in the form of a
-    /// switch program.
+    /// Replaces the files and restarts the changed units. Reports the result with the exit statuses
+    /// of a switch program.
     pub(super) fn run(mut self) -> SwitchResult {
         let held = hold_switch_lock(self.locations);
         let _held = match held {
@@ -85,14 +86,14 @@ impl Replacement<'_> {
     }
 }
 
-/// The steps of a replacement that call systemd.
+/// The steps of a replacement that stop, reload or start units.
 struct Steps<'a> {
     log: &'a mut Log,
     result: SwitchResult,
 }
 
 impl Steps<'_> {
-    /// Stops the units that must stop with their old files.
+    /// Stops the units that must stop before their files change.
     fn stop(&mut self, changes: &UnitChanges) -> Result<()> {
         let stopped: BTreeSet<String> = changes.stop.union(&changes.stop_first).cloned().collect();
         self.units("stop", "stopping", &stopped)
@@ -105,15 +106,18 @@ impl Steps<'_> {
         self.units("reload", "reloading", &changes.reload)?;
         self.units("restart", "restarting", &restarted.cloned().collect())?;
         self.units("start", "starting", &started.cloned().collect())?;
-        for unit in &changes.revive {
-            // A unit that has failed too often cannot start otherwise.
+        // A transient unit disappears when it stops.
+        let exists = |unit: &&String| systemd::exists(unit);
+        let revive: BTreeSet<String> = changes.revive.iter().filter(exists).cloned().collect();
+        for unit in &revive {
+            // Otherwise, a unit that has reached its start limit cannot start.
             let _ = systemd::ask("systemctl", &["reset-failed", "--", unit]);
         }
-        self.units("start", "starting", &changes.revive)
+        self.units("start", "starting", &revive)
     }
 
-    /// Stops, starts, restarts or reloads units. `doing` describes this in the log, in the words of
-    /// NixOS's switch program.
+    /// Stops, starts, restarts or reloads units. `doing` is the verb for the log. The log uses the
+    /// wording of NixOS's switch program.
     fn units(&mut self, verb: &str, doing: &str, units: &BTreeSet<String>) -> Result<()> {
         if units.is_empty() {
             return Ok(());
@@ -136,11 +140,13 @@ impl Steps<'_> {
     }
 }
 
-/// Units that still run with runtime files which a switch has replaced.
+/// Units that may still run with runtime files that were removed for a switch.
 pub(super) struct Leftover<'a> {
     pub(super) locations: &'a Locations,
     /// The files that were in force before the switch.
     pub(super) files: &'a RuntimeFiles,
+    /// The files that are in force after the switch.
+    pub(super) new: &'a RuntimeFiles,
     /// The previous and the new toplevel on disk.
     pub(super) from: PathBuf,
     pub(super) to: PathBuf,
@@ -148,7 +154,7 @@ pub(super) struct Leftover<'a> {
 
 impl Leftover<'_> {
     /// Restarts, reloads or stops the units, except those that `done` accepts. The switch program
-    /// leaves a unit alone if the files of both toplevels are the same.
+    /// does not restart a unit whose file is the same in both toplevels.
     pub(super) fn restart(
         &self,
         done: impl Fn(&str) -> bool,
@@ -157,8 +163,10 @@ impl Leftover<'_> {
         let folder = |toplevel: &Path| Folder::read(&toplevel.join("etc/systemd/system"));
         let mut old = folder(&self.from);
         old.replace(self.files);
+        let mut new = folder(&self.to);
+        new.replace(self.new);
         let mut changes = match systemd::runs(self.locations) {
-            true => changes_of_active(&old, &folder(&self.to)),
+            true => changes_of_active(&old, &new),
             false => UnitChanges::default(),
         };
         let of_files = |name: &str| {
@@ -180,7 +188,7 @@ impl Leftover<'_> {
     }
 }
 
-/// Takes the lock of NixOS's own switch program, so that no switch begins during a replacement.
+/// Takes the lock of NixOS's switch program, so that no switch begins during a replacement.
 fn hold_switch_lock(locations: &Locations) -> Result<Flock<File>> {
     let path = locations.switch_lock();
     let file = record::open_lock(&path)?;
@@ -189,7 +197,7 @@ fn hold_switch_lock(locations: &Locations) -> Result<Flock<File>> {
         .with_context(|| format!("another switch holds {}", path.display()))
 }
 
-/// Writes the new files, and removes the old ones.
+/// Writes the new files, and removes the old files that are no longer needed.
 fn write(locations: &Locations, old: &RuntimeFiles, new: &RuntimeFiles) -> Result<()> {
     let folder = locations.runtime_units();
     for (path, text) in new.unit_paths() {
@@ -208,8 +216,8 @@ fn write(locations: &Locations, old: &RuntimeFiles, new: &RuntimeFiles) -> Resul
     Ok(())
 }
 
-/// Removes runtime files, before a switch or because an external switch replaces them. A link in
-/// `/etc` that a switch has already replaced stays as it is.
+/// Removes runtime files before a switch, or during or after an external switch. Does not change a
+/// link in `/etc` that a switch has already replaced.
 pub(super) fn remove(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
     for (path, _) in files.unit_paths() {
         remove_unit(&locations.runtime_units(), &path)?;
@@ -228,13 +236,13 @@ pub(super) fn remove(locations: &Locations, files: &RuntimeFiles) -> Result<()> 
     Ok(())
 }
 
-/// Puts files into force again that units still run with.
+/// Writes removed files again, after a switch that changed nothing.
 pub(super) fn put_back(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
     write(locations, &RuntimeFiles::default(), files)?;
     reload_systemd(locations).map_err(anyhow::Error::msg)
 }
 
-/// Makes the links in `/etc` again, after a switch to the running toplevel has replaced them.
+/// Restores the links in `/etc` after a switch to the running toplevel has replaced them.
 pub(super) fn link_again(locations: &Locations, files: &RuntimeFiles) -> Result<()> {
     let mut entries = files.etc.iter();
     entries.try_for_each(|(name, target)| link(locations, name, Path::new(target)))
@@ -254,7 +262,7 @@ fn remove_unit(folder: &Path, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes systemd read all units again, if it runs.
+/// Makes systemd read all units again. Does nothing on a machine without systemd.
 pub(super) fn reload_systemd(locations: &Locations) -> Result<(), String> {
     match systemd::runs(locations) {
         true => systemd::act(&["daemon-reload"], RELOAD_LIMIT),
@@ -262,8 +270,8 @@ pub(super) fn reload_systemd(locations: &Locations) -> Result<(), String> {
     }
 }
 
-/// Refuses a change whose files would replace files of other programs or would revive a masked
-/// unit.
+/// Refuses a change whose files would replace files of other programs, or would take precedence
+/// over the mask of a unit.
 pub(super) fn check(
     purpose: &str,
     locations: &Locations,
@@ -272,6 +280,14 @@ pub(super) fn check(
     toplevel: &Path,
 ) -> Result<(), PreflightError> {
     let running = ToplevelFiles::of(toplevel);
+    let units = new.units.keys().filter(|name| !systemd::is_name(name));
+    let entries = new.etc.keys().filter(|name| !is_below_etc(name));
+    if let Some(name) = units.chain(entries).next() {
+        return Err(PreflightError::UnsafeName {
+            purpose: purpose.into(),
+            name: name.clone(),
+        });
+    }
     for (name, unit) in &new.units {
         let place = locations
             .runtime_units()
@@ -295,7 +311,8 @@ pub(super) fn check(
         let place = locations.etc(name);
         let expected = locations.etc("static").join(name);
         let linked = fs::read_link(&place).is_ok_and(|target| target == expected);
-        if running.entry(name).is_some() && !linked {
+        // A file that the running toplevel does not have appears only with the switch.
+        if running.entry(name).is_some() && !linked && place.symlink_metadata().is_ok() {
             return Err(PreflightError::EntryReplaced {
                 purpose: purpose.into(),
                 file: place.display().to_string(),
@@ -305,6 +322,11 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Returns whether a path leads to a file below `/etc`.
+fn is_below_etc(name: &str) -> bool {
+    name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
 /// Returns the units of these files that are masked.
 pub fn masked_units(locations: &Locations, files: &RuntimeFiles) -> Vec<String> {
     let units = files.units.keys();
@@ -312,7 +334,7 @@ pub fn masked_units(locations: &Locations, files: &RuntimeFiles) -> Vec<String> 
     masked.cloned().collect()
 }
 
-/// Predicts how active units follow a change from `old` to `new` files on top of a toplevel.
+/// Predicts the effect on active units when `new` files replace the `old` files of a toplevel.
 pub fn unit_changes_of_files(
     locations: &Locations,
     toplevel: &Path,
@@ -330,7 +352,52 @@ pub fn unit_changes_of_files(
     }
 }
 
-/// Returns the units that are neither active nor about to become active.
+/// Returns the active units that stop together with these units, because they require them.
+pub(super) fn dependents(locations: &Locations, units: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if !systemd::runs(locations) || units.is_empty() {
+        return found;
+    }
+    let up = systemd::units("active,activating,reloading").unwrap_or_default();
+    let mut left: Vec<String> = units.iter().cloned().collect();
+    while !left.is_empty() {
+        let mut arguments = vec![
+            "show",
+            "--value",
+            "--property=RequiredBy,BoundBy,ConsistsOf",
+            "--",
+        ];
+        arguments.extend(left.iter().map(String::as_str));
+        let text = systemd::ask("systemctl", &arguments).unwrap_or_default();
+        let names = text.split_whitespace().map(String::from);
+        left = names
+            .filter(|name| up.contains(name) && !units.contains(name))
+            .filter(|name| found.insert(name.clone()))
+            .collect();
+    }
+    found
+}
+
+/// Returns the changed units that are not active, although an active target wants them.
+pub(super) fn wanted_again(
+    toplevel: &Path,
+    locations: &Locations,
+    old: &RuntimeFiles,
+    new: &RuntimeFiles,
+) -> BTreeSet<String> {
+    if !systemd::runs(locations) {
+        return BTreeSet::new();
+    }
+    let up = systemd::units("active,activating,reloading").unwrap_or_default();
+    let up: BTreeSet<String> = up.into_iter().collect();
+    let targets = up.iter().filter(|name| name.ends_with(".target"));
+    let folder = Folder::read(&toplevel.join("etc/systemd/system"));
+    let wanted = folder.wanted(&targets.cloned().collect(), &up);
+    let changed = |name: &String| old.units.get(name) != new.units.get(name);
+    wanted.into_iter().filter(changed).collect()
+}
+
+/// Returns those of `units` that are neither active nor about to become active.
 pub(super) fn inactive(locations: &Locations, units: &BTreeSet<String>) -> BTreeSet<String> {
     if !systemd::runs(locations) {
         return BTreeSet::new();
@@ -340,7 +407,7 @@ pub(super) fn inactive(locations: &Locations, units: &BTreeSet<String>) -> BTree
     down.cloned().collect()
 }
 
-/// Returns the link that masks a unit of the running system.
+/// Returns the link that masks a unit, if there is one.
 fn mask(locations: &Locations, unit: &str) -> Option<PathBuf> {
     let folders = [
         locations.runtime_units(),
@@ -350,4 +417,27 @@ fn mask(locations: &Locations, unit: &str) -> Option<PathBuf> {
     ];
     let mut masks = folders.into_iter().map(|folder| folder.join(unit));
     masks.find(|file| fs::read_link(file).is_ok_and(|target| target == Path::new("/dev/null")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_stay_below_etc() {
+        for name in ["motd", "nginx/nginx.conf", "a.b"] {
+            assert!(is_below_etc(name), "{name}");
+        }
+        for name in [
+            "",
+            "a//b",
+            "./motd",
+            "/etc/motd",
+            "../passwd",
+            "a/../../b",
+            ".",
+        ] {
+            assert!(!is_below_etc(name), "{name}");
+        }
+    }
 }

@@ -186,6 +186,12 @@ pub(super) fn is_up(unit: &str) -> Option<bool> {
     Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
+/// Returns whether systemd knows a file of this unit. Returns true if systemd does not answer.
+pub(super) fn exists(unit: &str) -> bool {
+    let show = ["show", "--property=LoadState", "--value", "--", unit];
+    ask("systemctl", &show).map_or(true, |state| state.trim() != "not-found")
+}
+
 /// Returns the names of the units that are in one of these states.
 pub(super) fn units(states: &str) -> Option<Vec<String>> {
     let states = format!("--state={states}");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::confirm::{TimerPhase, arm, disarm};
+use super::external_switch;
 use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
@@ -198,6 +199,9 @@ impl<'a> RunningTransaction<'a> {
         let old = std::mem::replace(&mut self.in_force, files.clone());
         let place = self.real(toplevel);
         let mut changes = runtime_files::unit_changes_of_files(self.locations, &place, &old, files);
+        let stopped = changes.stop.union(&changes.stop_first).cloned().collect();
+        let dependents = runtime_files::dependents(self.locations, &stopped);
+        let again = runtime_files::wanted_again(&place, self.locations, &old, files);
         let partial = self
             .state
             .pending
@@ -207,9 +211,12 @@ impl<'a> RunningTransaction<'a> {
             // An earlier step of the transaction may have stopped or broken these units.
             changes.revive = runtime_files::inactive(self.locations, &pending.affected);
             pending.affected.extend(changes.affected());
+            pending.affected.extend(dependents.iter().cloned());
             let written = self.state.write(self.locations);
             self.note(written);
         }
+        changes.revive.extend(dependents);
+        changes.revive.extend(again);
         let replacement = Replacement {
             changes,
             locations: self.locations,
@@ -253,6 +260,7 @@ impl<'a> RunningTransaction<'a> {
             let leftover = runtime_files::Leftover {
                 locations: self.locations,
                 files: &old,
+                new: &RuntimeFiles::default(),
                 from: self.real(from),
                 to: self.real(to),
             };
@@ -349,6 +357,7 @@ impl<'a> RunningTransaction<'a> {
             self.activated.confirm_until = pending.confirm_until;
         }
         self.state.step(Step::Confirming);
+        external_switch::watch(self.locations, &self.state);
         let written = step(Point::Commit, || self.state.write(self.locations));
         // Disarm the first timer only after the state is saved, because the saved state determines
         // which timer applies.

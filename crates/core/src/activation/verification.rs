@@ -1,7 +1,6 @@
-//! Starts the verification of runtime files in the background, in a transient unit of systemd with
+//! Starts the verification of runtime files in the background: in a transient unit of systemd, at
 //! the lowest priority.
 
-use super::Request;
 use super::systemd;
 use super::unit::own_executable;
 use crate::host::LocalHost;
@@ -12,14 +11,15 @@ use crate::partial::VerificationResult;
 /// overrides matter.
 const UNIT: &str = "runtime-modules-verify.service";
 
-/// Starts a verification if the runtime files in force need one. Without systemd, users start it
-/// themselves.
-pub(super) fn start(locations: &Locations, request: &Request) {
+/// Starts a verification if the overrides in force need one. Does nothing on a machine without
+/// systemd, so users must run `overrides verify`.
+pub(super) fn start(locations: &Locations) {
     let Ok(state) = LocalHost::new(locations).state() else {
         return;
     };
     let waiting = state
         .verification
+        .as_ref()
         .is_some_and(|one| one.result == VerificationResult::Waiting);
     if !waiting || state.pending.is_some() || !systemd::runs(locations) {
         return;
@@ -40,7 +40,14 @@ pub(super) fn start(locations: &Locations, request: &Request) {
         "--property=CPUSchedulingPolicy=batch",
         "--property=IOSchedulingClass=idle",
         "--property=IgnoreOnIsolate=yes",
-        // As in the boot service, use the cache of the system instead of root's own.
+        // If memory runs out, the verification must still record its failure. If it is killed,
+        // systemd starts it again, at most three times.
+        "--property=OOMPolicy=continue",
+        "--property=Restart=on-abnormal",
+        "--property=RestartSec=30s",
+        "--property=StartLimitIntervalSec=1h",
+        "--property=StartLimitBurst=3",
+        // Use the cache of the system instead of root's own, like the boot service.
         "--setenv=HOME=/root",
         "--setenv=XDG_CACHE_HOME=/var/cache",
         &unit,
@@ -53,7 +60,7 @@ pub(super) fn start(locations: &Locations, request: &Request) {
         "--progress",
         "plain",
     ];
-    arguments.extend(request.verify_options.iter().map(String::as_str));
-    // If the unit does not start, `status` shows that the overrides are not verified.
+    arguments.extend(state.verify_options.iter().map(String::as_str));
+    // Ignore a failure: `status` shows that the overrides are not verified.
     let _ = systemd::ask("systemd-run", &arguments);
 }

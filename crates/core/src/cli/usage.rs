@@ -61,6 +61,7 @@ impl Usage {
             details: Vec::new(),
             hints: Vec::new(),
             places: Vec::new(),
+            by_configuration: false,
         };
         lines.fold(failed, |failed, line| failed.detail(line.trim()))
     }

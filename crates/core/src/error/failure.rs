@@ -99,6 +99,7 @@ impl Failure {
             details: Vec::new(),
             hints: Vec::new(),
             places: Vec::new(),
+            by_configuration: false,
         }
     }
 }
@@ -120,6 +121,10 @@ pub struct Failed {
     /// selects one position. Not part of the JSON output.
     #[serde(skip)]
     pub places: Vec<Position>,
+    /// Whether an evaluation ended with this error, so that the configuration is its cause. False
+    /// if the evaluator was killed or ran out of memory. Not part of the JSON output.
+    #[serde(skip)]
+    pub by_configuration: bool,
 }
 
 impl Failed {

@@ -156,6 +156,7 @@ macro_rules! messages {
                         details: vec![$(format!($detail)),*],
                         hints: vec![$(format!($hint)),*],
                         places: Vec::new(),
+                        by_configuration: false,
                     }),+
                 }
             }

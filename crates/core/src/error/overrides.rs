@@ -75,12 +75,19 @@ messages! {
             means: "`set -` reads at most 16 MiB.",
             next: "Split the lines across several runs.",
         }
+        VerifiedStateLost {
+            kind: Refused,
+            text: "cannot undo unverified overrides: the last verified state is no longer in the history",
+            hint: "run `runtime-module overrides reset` to remove all overrides",
+            means: "The overrides in force are wrong or incomplete. The history keeps only a limited number of states.",
+            next: "Remove the overrides with `runtime-module unset` or `runtime-module overrides reset`.",
+        }
         NeverVerified {
             kind: Refused,
-            text: "cannot verify overrides: they changed again during each verification",
+            text: "cannot verify overrides: the system changed during each attempt",
             hint: "run `runtime-module overrides verify` when no other command changes overrides",
-            means: "Another program changes overrides faster than the whole system can be evaluated.",
-            next: "Run `runtime-module overrides verify` later. The overrides in force are not affected.",
+            means: "Changes to the system follow each other faster than the whole system can be evaluated.",
+            next: "Run `runtime-module overrides verify` later. The overrides stay in force.",
         }
         NothingToRollBack {
             kind: Refused,

@@ -29,26 +29,36 @@ messages! {
                 selected.",
             next: "Select the right host with `--host`. To activate this system anyway, use `--allow wrong-host`.",
         }
+        UnsafeName { purpose: Purpose, name: String } {
+            kind: Refused,
+            text: "cannot {purpose}: '{name}' is neither the name of a unit nor the path of a file below /etc",
+            hint: "use `--full` to make a whole toplevel instead",
+            means: "The program only writes units with ordinary names, and files below `/etc`.",
+            next: "Apply the override with `--full`.",
+        }
         UnitMasked { purpose: Purpose, unit: String, file: String } {
             kind: Refused,
             text: "cannot {purpose}: {unit} is masked by {file}",
             hint: "run `systemctl unmask --runtime {unit}` first, or leave the option as it is",
-            means: "The unit was masked, for example with `systemctl mask`. A unit file of an override would make it \
-                startable again.",
-            next: "Unmask the unit with `systemctl unmask`, then run the command again.",
+            means: "The unit was masked, for example with `systemctl mask --runtime`. The unit file of an override \
+                takes precedence over the mask, so the unit could start again.",
+            next: "Unmask the unit with `systemctl unmask --runtime`, then run the command again.",
         }
         RuntimeUnitExists { purpose: Purpose, file: String, unit: String } {
             kind: Refused,
             text: "cannot {purpose}: {file} already exists and does not come from this program",
-            hint: "run `systemctl revert {unit}` to remove it, or use `--full`",
-            means: "Another program or user has already replaced the unit, for example with `systemctl edit --runtime`.",
-            next: "Remove the file with `systemctl revert`, or apply the override with `--full`.",
+            hint: "run `systemctl revert {unit}` to remove it, then try again",
+            means: "Another program or user has written this file to `/run/systemd/system.control`. It takes \
+                precedence over the unit of the toplevel.",
+            next: "Remove the file with `systemctl revert`. With `--full`, the override becomes part of the toplevel, \
+                but the file still takes precedence.",
         }
         EntryReplaced { purpose: Purpose, file: String } {
             kind: Refused,
             text: "cannot {purpose}: {file} is no longer the file of the running system",
             hint: "move {file} aside, then run `runtime-module apply --force`",
-            means: "Another program or user has replaced the file in `/etc`. An override would hide this change.",
+            means: "Another program or user has replaced the file in `/etc`. The override would overwrite this \
+                change.",
             next: "Move the file aside, and activate the system again with `runtime-module apply --force`.",
         }
         InhibitorsChanged { purpose: Purpose, names: String } {

@@ -57,7 +57,8 @@ messages! {
             text: "cannot record the verification: the system has changed in the meantime",
             hint: "run `runtime-module overrides verify` to verify the current overrides",
             means: "Another change was made while the overrides were being verified.",
-            next: "Run `runtime-module overrides verify`. After a change, it also starts by itself.",
+            next: "Run `runtime-module overrides verify`. After each partial change, a verification also starts \
+                automatically.",
         }
         NothingToConfirm {
             kind: Refused,

@@ -95,7 +95,7 @@ impl Situation {
     /// an external switch, it does not contain any.
     pub fn overrides_are_active(&self) -> bool {
         let runs = self.state.current.is_some() && self.state.current == self.running;
-        runs || self.overrides().is_empty()
+        (runs && !self.state.overrides_ended) || self.overrides().is_empty()
     }
 
     /// Returns the toplevel without any runtime module or option override, if it is known.

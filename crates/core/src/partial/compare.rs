@@ -1,7 +1,7 @@
 //! Compares a whole toplevel with the running toplevel and its runtime files.
 //!
-//! Two things are not compared, because they have no effect on the running system: the
-//! specialisations, and the files for the boot loader.
+//! The specialisations and `boot.json`, which describes the system to boot loaders, are not
+//! compared, because they have no effect on the running system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,13 +11,13 @@ use super::decide::needs_whole;
 use super::effects::Effect;
 use super::files::RuntimeFiles;
 
-/// Files of a toplevel that only the boot loader and other switches read.
+/// Files of a toplevel that have no effect until a reboot or another switch.
 const NOT_RUNNING: [&str; 2] = ["boot.json", "specialisation"];
 
-/// The folder of units below the etc folder.
+/// The path of the unit folder below the etc folder.
 const UNITS: &str = "systemd/system";
 
-/// The folders of links that systemd reads for a unit.
+/// The suffixes of folders whose links make one unit depend on another.
 const LINK_FOLDERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 
 /// A toplevel: its store path, and its location on disk.
@@ -30,10 +30,11 @@ pub struct Toplevel {
 /// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Everything in which the toplevels differ, even if the runtime files contain it.
+    /// All differences between the toplevels, even those that the runtime files contain.
     pub effect: Effect,
-    /// The differences that the runtime files do not contain, for messages. If there are none, the
-    /// running system is as if the new toplevel had been activated.
+    /// The differences between the new toplevel and the running toplevel with its runtime files,
+    /// for messages. If there are none, activating the new toplevel would not change the running
+    /// system.
     pub differences: Vec<String>,
 }
 
@@ -110,8 +111,8 @@ fn differing(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> 
     differ.cloned().collect()
 }
 
-/// Returns the unit whose file or drop-in has this path below the folder of units. Returns `None`
-/// for a link that makes another unit start this one.
+/// Returns the unit whose file or drop-in has this path below the unit folder. Returns `None` for
+/// all other paths, such as a link in a `.wants` folder.
 fn unit_of(path: &str) -> Option<String> {
     match path.split_once('/') {
         None => Some(path.into()),
@@ -120,7 +121,8 @@ fn unit_of(path: &str) -> Option<String> {
     }
 }
 
-/// Reads the files of a toplevel, without its own store path and without that of its etc folder.
+/// Reads the files of a toplevel that affect the running system, except `/etc`. Replaces the store
+/// paths of the toplevel and of its etc folder in these files, because they always differ.
 fn contents(toplevel: &Toplevel) -> BTreeMap<String, String> {
     let etc = fs::read_link(toplevel.place.join("etc")).unwrap_or_default();
     let etc = etc.to_string_lossy().into_owned();
@@ -141,8 +143,8 @@ fn contents(toplevel: &Toplevel) -> BTreeMap<String, String> {
     all
 }
 
-/// Reads the units in a folder. A link in a folder such as `.wants` has no content, because the
-/// unit file that it points to is read anyway.
+/// Reads the units in a folder. The value of a link in a folder such as `.wants` is empty, because
+/// the unit file that it points to is read separately.
 fn units(folder: &Path) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     read_tree(folder, "", &mut |name, path| {
@@ -150,7 +152,7 @@ fn units(folder: &Path) -> BTreeMap<String, String> {
         let is_link = parent.is_some_and(|one| LINK_FOLDERS.iter().any(|kind| one.ends_with(kind)));
         let value = match is_link {
             true => String::new(),
-            // A link within the folder is an alias.
+            // A relative link points to another unit in the folder, so it is an alias.
             false => match fs::read_link(path)
                 .ok()
                 .filter(|target| target.is_relative())
@@ -172,7 +174,7 @@ fn entries(toplevel: &Toplevel) -> BTreeMap<String, String> {
             all.insert(name.to_string(), content(path));
         }
     });
-    // A mode file belongs to its entry, which is a copy.
+    // An entry with a mode file is copied to `/etc` instead of linked.
     let modes: Vec<String> = all
         .keys()
         .filter_map(|name| name.strip_suffix(".mode"))
@@ -197,7 +199,7 @@ fn content(path: &Path) -> String {
     }
 }
 
-/// Visits all files and links below a folder, which may be a link itself.
+/// Visits all files and links below a folder. The folder itself may be a link.
 fn read_tree(folder: &Path, below: &str, visit: &mut impl FnMut(&str, &Path)) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = format!("{below}{}", entry.file_name().to_string_lossy());

@@ -1,6 +1,6 @@
 //! Compares evaluated units and etc entries with the running toplevel.
 //!
-//! The result is the files to put into force, or the reason why a whole toplevel is necessary.
+//! The result is the files to apply, or the reason why a whole toplevel is necessary.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use super::evaluated::{EvaluatedEntry, EvaluatedParts, EvaluatedUnit};
 use super::files::{RuntimeFiles, RuntimeUnit};
 use super::toplevel::{ToplevelFiles, ToplevelUnit};
 
-/// The beginnings of the paths of etc entries that a link in `/etc` cannot change safely: other
-/// programs read them together with other files, or they decide who may log in.
+/// Prefixes of the paths of etc entries that a partial change must not replace. Programs read these
+/// entries together with other files, or the entries decide who may log in.
 const WHOLE_ONLY: [&str; 12] = [
     "fstab",
     "group",
@@ -25,8 +25,8 @@ const WHOLE_ONLY: [&str; 12] = [
     "X11/",
 ];
 
-/// Returns the files that differ from those of the running toplevel. `store` is the folder of the
-/// store.
+/// Returns the files that differ from those of the running toplevel, or the reason why a whole
+/// toplevel is necessary. `store` is the store directory, such as `/nix/store`.
 pub fn runtime_files(
     parts: &EvaluatedParts,
     running: &ToplevelFiles,
@@ -63,14 +63,16 @@ fn changed_unit(
     let before = match running.unit(name) {
         ToplevelUnit::Written(before) => before,
         ToplevelUnit::Masked => return Err(format!("{name} is masked in the running system")),
-        ToplevelUnit::Absent => return Err(format!("{name} is not in the running system")),
+        ToplevelUnit::Absent => {
+            return Err(format!("the running system has no {name} of its own"));
+        }
     };
     if !unit.enable {
         return Err(format!("{name} would be masked"));
     }
     let links: BTreeSet<String> = unit.links.iter().cloned().collect();
     let linked = running.links(name);
-    // A package that brings a unit may also bring links to it.
+    // A package that contains a unit may also contain links to it.
     let same = match before.drop_in {
         true => links.is_subset(&linked),
         false => links == linked,
@@ -94,7 +96,8 @@ fn changed_entry(
     entry: &EvaluatedEntry,
     running: &ToplevelFiles,
 ) -> Result<Option<String>, String> {
-    if needs_whole(name) {
+    let is_relative = |part: &str| matches!(part, "" | "." | "..");
+    if needs_whole(name) || name.split('/').any(is_relative) {
         return Err(format!("/etc/{name} can only change with the whole system"));
     }
     if !entry.enable {
@@ -114,7 +117,7 @@ pub(super) fn needs_whole(name: &str) -> bool {
     WHOLE_ONLY.iter().any(|start| name.starts_with(start))
 }
 
-/// Returns the store paths in a text. `store` is the folder of the store.
+/// Returns the store paths in a text. `store` is the store directory.
 fn store_paths(text: &str, store: &str) -> impl Iterator<Item = String> {
     let store = format!("{store}/");
     let names = text.match_indices(&store).filter_map(|(at, _)| {
@@ -233,7 +236,7 @@ mod tests {
             ),
             (
                 with_unit("b.service", Some(unit("new"))),
-                "not in the running system",
+                "the running system has no b.service",
             ),
             (with_unit("masked.service", Some(unit("new"))), "is masked"),
             (

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::parts::Parts;
 use crate::attributes::written;
 
-/// The known effects of options. They are valid only for one base.
+/// The known effects of options on one base.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Effects {
     pub schema: u64,
     /// The toplevel without any runtime module on which the effects were observed.
     pub base: Option<String>,
-    /// The effect of each option, by the path in Nix syntax.
+    /// The effect of each option, by its path in Nix syntax.
     options: BTreeMap<String, Effect>,
 }
 
-/// Everything that an option changes.
+/// The parts of a system that an option changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effect {
@@ -29,7 +29,7 @@ pub struct Effect {
 }
 
 impl Effects {
-    /// Returns the effects, or none if they were observed on another base.
+    /// Returns the effects for a base. They are empty if they were observed on another base.
     pub fn on(self, base: Option<&str>) -> Self {
         match self.base.as_deref() == base {
             true => self,
@@ -40,12 +40,11 @@ impl Effects {
         }
     }
 
-    /// Returns the effect of an option.
     pub fn of(&self, path: &[String]) -> Option<&Effect> {
         self.options.get(&written(path))
     }
 
-    /// Adds to the effect of an option.
+    /// Adds an observed effect to the known effect of an option.
     pub fn learn(&mut self, path: &[String], observed: Effect) {
         let known = self.options.entry(written(path)).or_default();
         known.parts.extend(observed.parts);

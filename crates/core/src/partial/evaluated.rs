@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The evaluated values of some [`super::Parts`]. `system.nix` writes them.
+/// The evaluated values of some [`super::Parts`], as `system.nix` returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EvaluatedParts {
-    /// Whether `/etc` is an overlay, whose entries cannot be replaced one by one.
+    /// Whether `/etc` is an overlay. Its entries cannot be replaced one by one.
     pub overlay: bool,
     /// The units by name; `None` for a unit that the configuration does not have.
     pub units: BTreeMap<String, Option<EvaluatedUnit>>,
-    /// The etc entries by the path below `/etc`; `None` for an entry that the configuration does
+    /// The etc entries by their path below `/etc`; `None` for an entry that the configuration does
     /// not have.
     pub etc: BTreeMap<String, Option<EvaluatedEntry>>,
 }
@@ -24,8 +24,8 @@ pub struct EvaluatedUnit {
     pub enable: bool,
     /// The content of the unit file; `None` if the file comes from a package.
     pub text: Option<String>,
-    /// The paths of the links to the unit below the folder of all units, such as
-    /// `multi-user.target.wants/x.service`, and the unit's aliases.
+    /// The paths of the links to the unit below the unit folder: its aliases, and links such as
+    /// `multi-user.target.wants/x.service`.
     pub links: Vec<String>,
     /// The derivations that the text depends on.
     pub derivations: Vec<String>,

@@ -34,7 +34,7 @@ impl RuntimeFiles {
         self.units.is_empty() && self.etc.is_empty()
     }
 
-    /// Returns the paths of all files below the directory of runtime units.
+    /// Returns the path of each unit file below the directory of runtime units, and its content.
     pub fn unit_paths(&self) -> impl Iterator<Item = (String, &str)> {
         let units = self.units.iter();
         units.map(|(name, unit)| (unit_path(name, unit.drop_in), unit.text.as_str()))
@@ -61,7 +61,7 @@ impl RuntimeFiles {
     }
 }
 
-/// Returns the path of a unit's file below a directory of units.
+/// Returns the path of a unit file or its drop-in below a directory of units.
 pub fn unit_path(name: &str, drop_in: bool) -> String {
     match drop_in {
         true => format!("{name}.d/overrides.conf"),

@@ -1,14 +1,14 @@
 //! Guesses which units and etc entries an option changes.
 //!
-//! A guess need not be right. The units and entries are compared before anything is applied, and
-//! the whole system is evaluated afterwards. An incomplete guess costs a second change, and a guess
-//! that is too large costs evaluation time.
+//! A guess may be wrong. The guessed units and entries are compared with the running system before
+//! anything is applied, and the whole system is evaluated afterwards. An incomplete guess leads to
+//! a second change. A guess that is too large only takes more time to evaluate.
 
 use super::effects::{Effect, Effects};
 use super::parts::Parts;
 use crate::attributes::written;
 
-/// The unit of a service whose name differs from the name of its options.
+/// The units of services whose names differ from the names in their option paths.
 const UNITS: [(&str, &str); 4] = [
     ("grafana-image-renderer", "grafana-image-renderer.service"),
     ("journald", "systemd-journald.service"),
@@ -16,7 +16,7 @@ const UNITS: [(&str, &str); 4] = [
     ("openssh", "sshd.service"),
 ];
 
-/// Options of services and units that always change more than the unit's own file.
+/// The last names of option paths that usually change more than the unit's own file.
 const WHOLE: [&str; 9] = [
     "aliases",
     "enable",
@@ -29,8 +29,8 @@ const WHOLE: [&str; 9] = [
     "wantedBy",
 ];
 
-/// Returns the units and entries that an option probably changes, or the reason why they are not
-/// known.
+/// Returns the units and entries that an option probably changes, or the reason why a partial
+/// change is not possible.
 pub fn guess(path: &[String], effects: &Effects) -> Result<Parts, String> {
     match effects.of(path) {
         Some(Effect { whole: true, .. }) => Err(format!(
@@ -38,9 +38,8 @@ pub fn guess(path: &[String], effects: &Effects) -> Result<Parts, String> {
             written(path)
         )),
         Some(Effect { parts, .. }) => Ok(parts.clone()),
-        None => {
-            by_path(path).ok_or_else(|| format!("it is not known what {} changes", written(path)))
-        }
+        None => by_path(path)
+            .ok_or_else(|| format!("{} may change more than units and files", written(path))),
     }
 }
 
@@ -78,7 +77,7 @@ fn by_path(path: &[String]) -> Option<Parts> {
     }
 }
 
-/// Returns the type of the units that an option of `systemd` describes.
+/// Returns the type of the units that `systemd.OPTION` defines.
 fn unit_type(option: &str) -> Option<&'static str> {
     let types = [
         ("paths", "path"),

@@ -1,12 +1,12 @@
-//! Partial changes: option overrides that replace unit files and etc entries of the running system
-//! without a new toplevel.
+//! Partial changes: changes of option overrides that replace unit files and etc entries of the
+//! running system, without a new toplevel.
 //!
 //! A partial change has three steps. First, `guess.rs` names the units and etc entries that an
-//! override probably changes. Then only these are evaluated, and `decide.rs` compares them with the
-//! running toplevel. The result is a set of [`RuntimeFiles`], which the activator puts into force,
-//! or a reason why a whole toplevel is necessary. Later, the whole toplevel is evaluated in the
-//! background, and `compare.rs` finds everything that the guess missed. This folder only reads
-//! files and computes values.
+//! override probably changes. Then the program evaluates only these, and `decide.rs` compares them
+//! with the running toplevel. The result is a set of [`RuntimeFiles`] for the activator to apply,
+//! or the reason why a whole toplevel is necessary. Finally, the program evaluates the whole
+//! toplevel in the background, and `compare.rs` finds everything that the guess missed. This folder
+//! only reads files and computes values.
 
 mod compare;
 mod decide;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{RuntimeUnit, unit_path};
 
-/// The folders of links that systemd reads for a unit.
+/// The suffixes of folders whose links make one unit depend on another.
 const LINK_FOLDERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 
 /// The etc folder and the unit folder of a toplevel.
@@ -19,16 +19,16 @@ pub struct ToplevelFiles {
 /// A unit of a toplevel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToplevelUnit {
-    /// NixOS writes this file.
+    /// The unit's drop-in `overrides.conf` if it exists, otherwise the unit file.
     Written(RuntimeUnit),
     /// The unit is masked: its file is a link to `/dev/null`.
     Masked,
-    /// The toplevel does not have the unit, or NixOS does not write its file.
+    /// The toplevel has no readable file of the unit.
     Absent,
 }
 
 impl ToplevelFiles {
-    /// Describes the files of the toplevel at this path on disk.
+    /// Returns the files of the toplevel at this path on disk.
     pub fn of(toplevel: &Path) -> Self {
         let etc = toplevel.join("etc");
         Self {
@@ -37,10 +37,12 @@ impl ToplevelFiles {
         }
     }
 
-    /// Reads a unit.
     pub fn unit(&self, name: &str) -> ToplevelUnit {
         let read = |drop_in| {
-            let text = fs::read_to_string(self.units.join(unit_path(name, drop_in))).ok()?;
+            let file = self.units.join(unit_path(name, drop_in));
+            let text = fs::read_to_string(&file)
+                .ok()
+                .filter(|_| is_from_configuration(&file))?;
             Some(ToplevelUnit::Written(RuntimeUnit { text, drop_in }))
         };
         let masked = fs::canonicalize(self.units.join(name))
@@ -55,7 +57,7 @@ impl ToplevelFiles {
         }
     }
 
-    /// Reads a unit whose file NixOS writes.
+    /// Reads a unit. Returns `None` if it is masked or absent.
     pub fn written(&self, name: &str) -> Option<RuntimeUnit> {
         match self.unit(name) {
             ToplevelUnit::Written(unit) => Some(unit),
@@ -63,8 +65,8 @@ impl ToplevelFiles {
         }
     }
 
-    /// Returns the paths of the links to a unit below the folder of all units: its aliases, and its
-    /// links in folders such as `multi-user.target.wants`.
+    /// Returns the paths of the links to a unit below the unit folder: its aliases, and its links
+    /// in folders such as `multi-user.target.wants`.
     pub fn links(&self, name: &str) -> BTreeSet<String> {
         let mut links = BTreeSet::new();
         for entry in fs::read_dir(&self.units).into_iter().flatten().flatten() {
@@ -94,7 +96,19 @@ impl ToplevelFiles {
     }
 }
 
-/// Returns whether a link in the folder of units points to the unit `name` in the same folder.
+/// Returns whether a unit file comes from the configuration instead of a package. NixOS writes each
+/// unit into a store path with the name `unit-NAME` (nixpkgs, `nixos/lib/systemd-lib.nix`).
+fn is_from_configuration(file: &Path) -> bool {
+    let Ok(target) = fs::read_link(file) else {
+        return true;
+    };
+    target.iter().any(|part| {
+        let name = part.to_str().and_then(|part| part.split_once('-'));
+        name.is_some_and(|(_, name)| name.starts_with("unit-"))
+    })
+}
+
+/// Returns whether a link in the unit folder points to the unit `name` in the same folder.
 fn is_alias(target: &Path, name: &str) -> bool {
     target == Path::new(name)
 }
@@ -113,6 +127,10 @@ mod tests {
         }
         fs::write(units.join("a.service"), "[Service]\n").expect("a file");
         fs::write(units.join("b.service"), "of a package\n").expect("a file");
+        let package = dir.path().join("0123-systemd");
+        fs::create_dir_all(&package).expect("a folder");
+        fs::write(package.join("e.service"), "[Service]\n").expect("a file");
+        symlink(package.join("e.service"), units.join("e.service")).expect("a link");
         fs::write(units.join("b.service.d/overrides.conf"), "[Unit]\n").expect("a file");
         symlink("/dev/null", units.join("c.service")).expect("a link");
         symlink(
@@ -139,6 +157,8 @@ mod tests {
         assert_eq!(files.unit("b.service"), written("[Unit]\n", true));
         assert_eq!(files.unit("c.service"), ToplevelUnit::Masked);
         assert_eq!(files.unit("d.service"), ToplevelUnit::Absent);
+        // NixOS would add a drop-in to this unit, which comes from a package.
+        assert_eq!(files.unit("e.service"), ToplevelUnit::Absent);
     }
 
     #[test]

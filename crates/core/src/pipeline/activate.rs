@@ -35,6 +35,12 @@ pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
         && system.file() == recorded.and_then(|recorded| recorded.source.file())
 }
 
+/// The part of a change that only a verification has.
+pub struct VerifiedChange {
+    /// The known effects of options; `None` if nothing was learned.
+    pub effects: Option<Effects>,
+}
+
 /// Activates the system. With `--ask`, asks the user first.
 pub fn activate(
     session: &Session,
@@ -43,10 +49,12 @@ pub fn activate(
     plan: &Plan,
     system: &System,
     options: &ChangeOptions,
-    effects: Option<Effects>,
+    verified: Option<VerifiedChange>,
 ) -> Result<Activated> {
+    let verifies = verified.is_some();
     let change = Change {
-        effects,
+        effects: verified.and_then(|one| one.effects),
+        verifies,
         ..transaction(session, situation, plan, system, options)
     };
     let mut request = request(
@@ -113,6 +121,7 @@ fn transaction(
         runtime: system.runtime.clone(),
         verification: verification(situation, plan, system),
         effects: None,
+        verifies: false,
         force: plan.force,
         allow: plan.allow.clone(),
         on_failed_units: options

@@ -1,5 +1,5 @@
-//! Shows what a partial change would do: the differences of its files, and the units that would
-//! restart.
+//! Shows the effect of a partial change in advance: the differences of its files, and the units
+//! that would restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,7 +23,7 @@ const COMPARED: u64 = 1 << 20;
 /// The number of unchanged lines around each difference.
 const CONTEXT: usize = 3;
 
-/// What a partial change would do.
+/// The predicted effect of a partial change.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
@@ -34,7 +34,7 @@ pub struct Preview {
     pub units: UnitChanges,
 }
 
-/// The difference of a file.
+/// The difference between two versions of a file.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FileDifference {
     /// The name of the unit, or the path of the etc entry.
@@ -45,7 +45,7 @@ pub struct FileDifference {
 }
 
 impl Preview {
-    /// Describes a change from the files in force to those of a system.
+    /// Compares the files in force with those of a system.
     pub fn of(session: &Session, situation: &Situation, system: &System) -> Result<Self> {
         let toplevel = system.store.real_path(&system.toplevel)?;
         let (old, new) = (&situation.state.runtime, &system.runtime);
@@ -60,7 +60,7 @@ impl Preview {
         })
     }
 
-    /// Formats the preview for people.
+    /// Formats the preview as human-readable text.
     pub fn human(&self) -> String {
         let files = self
             .differences

@@ -1,8 +1,8 @@
-//! Formats the predicted effect of a change on units.
+//! Formats the predicted effect of a change on units. `--ask` and `--dry-run` share these lines.
 
 use crate::activation::UnitChanges;
 
-/// Returns a line for each kind of effect.
+/// Returns a line for each kind of effect, or one line if there is no effect.
 pub(super) fn unit_lines(changes: &UnitChanges) -> String {
     let rows = [
         ("stop", &changes.stop),

@@ -1,17 +1,17 @@
 //! Verifies overrides that were applied without a new toplevel.
 //!
-//! Makes the whole toplevel with all overrides, which also checks all assertions, and compares it
-//! with the running toplevel and its runtime files. If they differ, activates the whole toplevel or
-//! returns to the last verified state, as the configuration says.
+//! Makes the whole toplevel with all overrides, which also checks all assertions. Compares it with
+//! the running toplevel and its runtime files. If they differ, activates the whole toplevel or
+//! returns to the last verified state, depending on the configuration.
 
 use anyhow::Result;
 
-use super::activate::{activate, verified_request};
+use super::activate::{VerifiedChange, activate, verified_request};
 use super::elevation::{elevate, wait_for_others};
 use super::{Stages, System, earlier_change_has_ended};
 use crate::activation::{Activated, Activator, Verified};
 use crate::choice::OnMismatch;
-use crate::error::{Failed, Failure, OverrideError, describe};
+use crate::error::{Failed, OverrideError, describe};
 use crate::host::Situation;
 use crate::options::{ChangeOptions, StopAfter};
 use crate::overrides::Definition;
@@ -23,23 +23,24 @@ use crate::session::Session;
 
 /// The result of `overrides verify`.
 pub enum Verdict {
-    /// No override was applied without a new toplevel.
+    /// No partial change is in force.
     NothingToVerify,
-    /// The whole toplevel contains exactly what was applied.
+    /// The running system is the same as the whole toplevel.
     Same { toplevel: String },
-    /// Something was missing or wrong, and the whole toplevel was activated.
+    /// The runtime files were incomplete or wrong, so the whole toplevel was activated.
     Finished {
         differences: Vec<String>,
         activated: Box<Activated>,
     },
-    /// Something was missing or wrong, and the last verified state was activated.
+    /// The runtime files were incomplete or wrong, or the whole toplevel could not be evaluated, so
+    /// the last verified state was activated.
     Undone {
         differences: Vec<String>,
         activated: Box<Activated>,
     },
 }
 
-/// The number of times to begin again if the overrides change during a verification.
+/// The maximum number of attempts. Each change during a verification makes a new attempt necessary.
 const ATTEMPTS: usize = 20;
 
 /// Verifies the newest overrides.
@@ -69,13 +70,13 @@ pub fn verify(session: &Session, options: &ChangeOptions, stages: &dyn Stages) -
             Some(verdict) => return Ok(verdict),
             None => session
                 .reporter
-                .note("the overrides have changed; verifying again"),
+                .note("the system has changed in the meantime; verifying again"),
         }
     }
     Err(OverrideError::NeverVerified.into())
 }
 
-/// A verification of the overrides in one state.
+/// A verification of one revision of the state.
 struct Attempt<'a> {
     session: &'a Session,
     stages: &'a dyn Stages,
@@ -84,11 +85,12 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Returns `None` if the state has changed in the meantime.
+    /// Returns `None` if the state changed during the verification.
     fn run(&self, activator: Activator) -> Result<Option<Verdict>> {
         let made = self.make();
         self.session.interrupts.check()?;
-        if self.session.host().state()?.revision != self.situation.state.revision {
+        let state = self.session.host().state()?;
+        if state.revision != self.situation.state.revision || state.verification.is_none() {
             return Ok(None);
         }
         match made {
@@ -101,7 +103,6 @@ impl Attempt<'_> {
         }
     }
 
-    /// Makes the whole toplevel.
     fn make(&self) -> Result<(Box<Plan>, System)> {
         let source = &self.session.options.source;
         match decide(self.intent, self.situation, source, &self.session.here)? {
@@ -111,7 +112,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Compares the whole toplevel with the running one.
+    /// Compares the whole toplevel with the running toplevel and its runtime files.
     fn compare(&self, system: &System) -> Result<Comparison> {
         let toplevel = |path: &str| -> Result<Toplevel> {
             Ok(Toplevel {
@@ -159,7 +160,9 @@ impl Attempt<'_> {
                     plan,
                     system,
                     &options,
-                    Some(effects),
+                    Some(VerifiedChange {
+                        effects: Some(effects),
+                    }),
                 )?;
                 Ok(Verdict::Finished {
                     differences,
@@ -169,12 +172,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Handles a toplevel that could not be made. If the overrides are the cause, they are undone.
-    /// All other failures, such as a lack of memory, say nothing about the overrides.
+    /// Handles a toplevel that could not be made. After an evaluation error, returns to the last
+    /// verified state. Only records other failures, such as a failed build, because the overrides
+    /// may not be their cause.
     fn not_made(&self, activator: Activator, error: anyhow::Error) -> Result<Verdict> {
         let failed: Failed = describe(&error);
-        let by_overrides = failed.failure == Failure::Evaluation;
-        if by_overrides {
+        if failed.by_configuration {
             return self.undo(activator, vec![failed.message], None);
         }
         let reason = failed.message.clone();
@@ -191,8 +194,13 @@ impl Attempt<'_> {
     ) -> Result<Verdict> {
         let situation = self.situation;
         let last = self.verification().verified_state;
-        let now = crate::clock::now();
-        let state = EarlierState::find(&situation.history, Some(last), situation, now)?;
+        let mut states = situation.history.iter();
+        let Some(state) = states.find(|entry| entry.ran() && entry.revision == last) else {
+            let reason = "the last verified state is no longer in the history".into();
+            self.record(activator, VerificationResult::Failed { reason }, effects)?;
+            return Err(OverrideError::VerifiedStateLost.into());
+        };
+        let state = EarlierState::from(state);
         let intent = Intent::new(Action::Rollback(Box::new(state)), self.activation_options());
         let source = &self.session.options.source;
         let decision = decide(&intent, situation, source, &self.session.here)?;
@@ -207,7 +215,7 @@ impl Attempt<'_> {
             &plan,
             &system,
             &intent.options,
-            effects,
+            Some(VerifiedChange { effects }),
         )?;
         Ok(Verdict::Undone {
             differences,
@@ -249,7 +257,8 @@ impl Attempt<'_> {
         baked.map(|baked| baked.on_mismatch).unwrap_or_default()
     }
 
-    /// Returns the options for an activation, which nobody can confirm.
+    /// Returns the options for an activation. Disables the confirmation, because a verification in
+    /// the background has no user who could confirm.
     fn activation_options(&self) -> ChangeOptions {
         ChangeOptions {
             confirm: Some(std::time::Duration::ZERO),
@@ -259,7 +268,8 @@ impl Attempt<'_> {
     }
 
     /// Adds an observed effect to the known effects. If several options have changed since the
-    /// running toplevel was made, it is unknown which of them had the effect, so it counts for all.
+    /// running toplevel was made, their separate effects are unknown. In this case, adds the effect
+    /// to all of them, unless their guesses already contain it.
     fn learned(&self, effect: Effect) -> Effects {
         let mut effects = self.situation.effects.clone();
         let paths = self.changed_options();

@@ -57,7 +57,8 @@ impl EarlierState {
         // The last record may differ from the current state: an external switch may have happened,
         // or the last change may have been interrupted before it was recorded.
         let is_on = |past: &Self| {
-            Some(&past.toplevel) == situation.running.as_ref()
+            // A whole toplevel with the same overrides can replace a partial change.
+            (Some(&past.toplevel) == situation.running.as_ref() || past.partial)
                 && past.wanted == situation.state.wanted
                 && past.overrides.definitions == situation.state.overrides.definitions
         };

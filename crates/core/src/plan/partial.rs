@@ -1,5 +1,5 @@
-//! Decides whether a change to option overrides may be applied without a new toplevel, and which
-//! units and etc entries it probably changes.
+//! Decides whether a change to option overrides can be a partial change, and which units and etc
+//! entries it probably changes.
 
 use super::{Action, PlannedOverrides, current_configuration};
 use crate::host::Situation;
@@ -9,8 +9,8 @@ use crate::partial::{Parts, guess};
 use crate::record::BaseStatus;
 
 /// Returns the units and etc entries that a change to overrides probably affects, together with
-/// those that earlier changes have replaced. Fails with the reason if a whole toplevel is
-/// necessary, or without a reason if the user did not expect anything else.
+/// those that earlier changes have replaced. Fails if a whole toplevel is necessary. The error is
+/// the reason to print, or `None` if the user expects a whole toplevel anyway.
 pub(super) fn parts(
     overrides: &PlannedOverrides,
     action: &Action,
@@ -44,7 +44,8 @@ pub(super) fn parts(
     }
 }
 
-/// Fails if the running system is not known well enough to change only a part of it.
+/// Fails if the running system may differ from its configuration, so that the evaluated parts could
+/// contain unrelated changes.
 fn ready(situation: &Situation) -> Result<(), Option<String>> {
     let state = &situation.state;
     let base = situation.base();
@@ -57,6 +58,9 @@ fn ready(situation: &Situation) -> Result<(), Option<String>> {
         Some(BaseStatus::Same) if state.current.is_none() => "this is the first change of the boot",
         Some(BaseStatus::Same) if state.current != situation.running => {
             "the running system is not the one that this program activated last"
+        }
+        Some(BaseStatus::Same) if state.overrides_ended => {
+            "an external switch has ended the overrides"
         }
         Some(BaseStatus::Same) if state.wanted != state.active => {
             "some enabled modules are not active"

@@ -56,6 +56,13 @@ pub struct State {
     /// The verification of `runtime`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// Whether an external switch has ended partial changes. The overrides are then not in force, even
+    /// if the running toplevel is `current`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides_ended: bool,
+    /// The options with which a verification in the background evaluates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify_options: Vec<String>,
     /// The toplevels that verifications have compared with runtime files, by the generation of
     /// overrides. Only the latest are kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -122,6 +129,9 @@ pub struct Pending {
     /// The units that a partial change stops, restarts or reloads. They were active before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub affected: BTreeSet<String>,
+    /// The options with which a verification in the background evaluates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify_options: Vec<String>,
     /// The URL of the store that contains the old and the new system; absent for the machine's own
     /// store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -386,6 +396,8 @@ impl State {
                 self.overrides = pending.overrides;
                 self.runtime = pending.runtime;
                 self.verification = pending.verification;
+                self.verify_options = pending.verify_options;
+                self.overrides_ended = false;
                 self.remember_verified();
                 self.configuration = pending.configuration;
                 if let Some(toplevel) = pending.base {

@@ -45,6 +45,8 @@ pub struct StatusResult {
     configuration: Option<Configuration>,
     /// An unfinished transaction.
     pending: Option<Pending>,
+    /// Whether the running system contains the overrides, or partial changes apply them.
+    overrides_are_active: bool,
     /// The option overrides in force.
     overrides: OverriddenOptions,
     /// The overrides that were applied without a new toplevel; absent if there are none.
@@ -190,6 +192,7 @@ impl StatusResult {
             foreign: situation.foreign(),
             configuration,
             pending: situation.state.pending.clone(),
+            overrides_are_active: situation.overrides_are_active(),
             overrides: OverriddenOptions::of(situation.overrides()),
             partial: PartialStatus::of(session, situation),
             under_way: situation.under_way.clone(),
@@ -235,7 +238,7 @@ impl StatusResult {
             return;
         }
         let options = options.join(", ");
-        let state = match self.foreign || self.revision == 0 {
+        let state = match self.foreign || self.revision == 0 || !self.overrides_are_active {
             true => "not active: run `runtime-module apply`".to_string(),
             false => format!("generation {generation}"),
         };

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::{Evaluated, EvaluationRequest, EvaluatorMessage, Memory, evaluator, explain};
-use crate::error::Failed;
+use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Activity, Event, Settings};
 use crate::messages::{greet, receive};
@@ -198,7 +198,11 @@ fn converse(
                 })));
             }
             Ok(Some(EvaluatorMessage::Failed { failed, places })) => {
-                return Ok(Some(Err(Failed { places, ..failed })));
+                return Ok(Some(Err(Failed {
+                    places,
+                    by_configuration: evaluating && failed.failure == Failure::Evaluation,
+                    ..failed
+                })));
             }
             Ok(None) => return Ok(None),
             // If the connection breaks, the process has died.

@@ -1,7 +1,7 @@
 //! Evaluates and builds only the units and etc entries that a change to overrides probably affects.
 //!
-//! Takes the parts in the plan. Returns the system with its runtime files, or the reason why a
-//! whole toplevel is necessary.
+//! Takes the names of these units and entries from the plan. Returns the running system with its
+//! runtime files, or the reason why a whole toplevel is necessary.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::realise::{query, realise};
 use crate::record::Configuration;
 use crate::registry::ModuleRequest;
 
-/// The files of a partial change.
+/// The evaluated and built files of a partial change.
 pub(super) struct PartialResult {
     files: RuntimeFiles,
     configuration: Configuration,
@@ -32,8 +32,8 @@ pub(super) struct PartialResult {
 }
 
 impl SystemBuild<'_> {
-    /// Makes the runtime files of a partial change. Returns the reason if a whole toplevel is
-    /// necessary.
+    /// Makes the runtime files of a partial change. The inner error is the reason why a whole
+    /// toplevel is necessary.
     pub(super) fn partial(
         &self,
         parts: &Parts,
@@ -106,8 +106,8 @@ impl SystemBuild<'_> {
         evaluation.release()
     }
 
-    /// Returns the derivations to build, each with one of its outputs. Returns `None` if an output
-    /// path is not known before the build.
+    /// Returns the derivations to build, each with one of its outputs. Returns `None` if a
+    /// derivation has no output whose path is known before the build.
     fn targets_of(&self, parts: &EvaluatedParts) -> Result<Option<Vec<Derivation>>> {
         let mut targets: Vec<Derivation> = Vec::new();
         for drv in parts.derivations() {
@@ -126,8 +126,8 @@ impl SystemBuild<'_> {
         Ok(Some(targets))
     }
 
-    /// Compares the files of a partial change with the whole toplevel. If the toplevel contains
-    /// more, prints a note.
+    /// Returns whether the files of a partial change have the same effect as the whole toplevel. If
+    /// not, prints a note.
     pub(super) fn is_enough(&self, made: &PartialResult, whole: &str) -> Result<bool> {
         let toplevel = |path: &str| -> Result<Toplevel> {
             Ok(Toplevel {

@@ -37,13 +37,14 @@ pub struct VerifyReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum VerifyOutcome {
-    /// Every override in force is in the running toplevel itself.
+    /// The running toplevel contains all overrides, or an external switch has replaced it.
     NothingToVerify,
     /// The running system contains exactly what the whole toplevel contains.
     Same,
     /// The whole toplevel was activated, because it contains more.
     Finished,
-    /// The last verified state was activated, because the overrides were wrong or incomplete.
+    /// The last verified state was activated, because the whole toplevel contains more or could not
+    /// be evaluated.
     Undone,
 }
 
@@ -99,7 +100,7 @@ impl VerifyReport {
                 "nothing to verify: all overrides are part of the running toplevel\n".into()
             }
             VerifyOutcome::Same => {
-                "the running system contains exactly what the overrides change\n".into()
+                "the running system is the same as the whole system with these overrides\n".into()
             }
             VerifyOutcome::Finished if self.error.is_none() => {
                 format!("activated the whole system, because the overrides change more:\n{list}")

@@ -43,6 +43,10 @@ pub(super) fn start(locations: &Locations) {
         // If memory runs out, the verification must still record its failure. If it is killed,
         // systemd starts it again, at most three times.
         "--property=OOMPolicy=continue",
+        // A newer change stops the verification. Its evaluator and its relay, which ignores SIGTERM,
+        // must not delay the start of the next verification.
+        "--property=KillMode=mixed",
+        "--property=TimeoutStopSec=10s",
         "--property=Restart=on-abnormal",
         "--property=RestartSec=30s",
         "--property=StartLimitIntervalSec=1h",

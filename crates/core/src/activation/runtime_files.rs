@@ -14,14 +14,14 @@ use anyhow::{Context as _, Result};
 use unix::fcntl::{Flock, FlockArg};
 
 use super::log::Log;
-use super::switch::SwitchResult;
+use super::switch::{RELOAD_FAILED, SwitchResult, UNITS_FAILED};
 use super::systemd;
 use super::unit_files::{Folder, template_of};
 use super::units::{UnitChanges, changes_of_active};
 use crate::error::PreflightError;
 use crate::fault::{Point, step};
 use crate::locations::Locations;
-use crate::partial::{RuntimeFiles, ToplevelFiles, unit_path};
+use crate::partial::{RuntimeFiles, ToplevelFiles, is_below_etc, unit_path};
 use crate::record::{self, write_unit};
 use crate::store::replace_link;
 
@@ -31,12 +31,6 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// The time limit for units to start or stop. systemd has its own, shorter limits for each unit.
 const START_LIMIT: Duration = Duration::from_secs(600);
-
-/// The exit status of NixOS's switch program if units failed.
-const UNITS_FAILED: i32 = 4;
-
-/// The exit status of NixOS's switch program if systemd could not read the units again.
-const RELOAD_FAILED: i32 = 3;
 
 /// A replacement of runtime files.
 pub(super) struct Replacement<'a> {
@@ -322,11 +316,6 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Returns whether a path leads to a file below `/etc`.
-fn is_below_etc(name: &str) -> bool {
-    name.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
 /// Returns the units of these files that are masked.
 pub fn masked_units(locations: &Locations, files: &RuntimeFiles) -> Vec<String> {
     let units = files.units.keys();
@@ -417,27 +406,4 @@ fn mask(locations: &Locations, unit: &str) -> Option<PathBuf> {
     ];
     let mut masks = folders.into_iter().map(|folder| folder.join(unit));
     masks.find(|file| fs::read_link(file).is_ok_and(|target| target == Path::new("/dev/null")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_stay_below_etc() {
-        for name in ["motd", "nginx/nginx.conf", "a.b"] {
-            assert!(is_below_etc(name), "{name}");
-        }
-        for name in [
-            "",
-            "a//b",
-            "./motd",
-            "/etc/motd",
-            "../passwd",
-            "a/../../b",
-            ".",
-        ] {
-            assert!(!is_below_etc(name), "{name}");
-        }
-    }
 }

@@ -30,6 +30,12 @@ use crate::record::switches_elsewhere;
 /// The exit status of a switch program that refuses because the init interface has changed.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
 
+/// The exit status of a switch program that switched, although units failed.
+pub(super) const UNITS_FAILED: i32 = 4;
+
+/// The exit status of a switch program that could not make systemd read the units again.
+pub(super) const RELOAD_FAILED: i32 = 3;
+
 /// The number of output lines to keep for an error message.
 const LAST_LINES: usize = 12;
 
@@ -323,7 +329,7 @@ impl SwitchResult {
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
-            Some(4) if !self.script_failed => Verdict::UnitsFailed,
+            Some(UNITS_FAILED) if !self.script_failed => Verdict::UnitsFailed,
             Some(INIT_INTERFACE_CHANGED) => Verdict::Refused,
             // The exit status does not matter here. For example, the Perl program exits with 255 if
             // D-Bus is not running.
@@ -339,7 +345,7 @@ impl SwitchResult {
             Some(0) if !self.script_failed => None,
             _ if self.locked && nothing => Some(SwitchError::LockHeld),
             Some(1) if nothing => Some(SwitchError::Refused),
-            Some(4) if !self.script_failed => {
+            Some(UNITS_FAILED) if !self.script_failed => {
                 Some(SwitchError::failed_units(self.failed_units.len()))
             }
             Some(INIT_INTERFACE_CHANGED) => Some(SwitchError::InitChanged),
@@ -357,8 +363,8 @@ impl SwitchResult {
         }
         match self.status {
             Some(0) if !self.script_failed => String::new(),
-            Some(0 | 2 | 4) => "an activation script failed".into(),
-            Some(3) => "the switch program could not reload systemd".into(),
+            Some(0 | 2 | UNITS_FAILED) => "an activation script failed".into(),
+            Some(RELOAD_FAILED) => "the switch program could not reload systemd".into(),
             Some(101) => "the switch program crashed".into(),
             Some(status) => format!("the switch program failed with status {status}"),
             None => "the switch program was killed".into(),

@@ -11,7 +11,7 @@ use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
 use super::runtime_files::{self, Replacement};
-use super::switch::{Checks, SwitchProgram, SwitchResult, Verdict};
+use super::switch::{Checks, SwitchProgram, SwitchResult, UNITS_FAILED, Verdict};
 use super::verify::{BeforeSwitch, Switching, Verification};
 use super::{Activated, ActivatorTask, Change, Request, causes, outcome};
 use crate::choice::OnFailedUnits;
@@ -23,9 +23,6 @@ use crate::partial::RuntimeFiles;
 use crate::record::{Outcome, State, StateEffect, Step};
 use crate::store::LocalStore;
 use crate::timings::{Phase, Phases, milliseconds};
-
-/// The exit status of a switch program that switched, although units failed.
-const UNITS_FAILED: i32 = 4;
 
 /// The maximum number of failed units that are described in detail.
 const SHOWN: usize = 32;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::partial::RuntimeFiles;
+use crate::partial::{LINK_FOLDERS, RuntimeFiles};
 
 /// The keys of the section `Unit` whose changes are ignored, as in nixpkgs' switch program
 /// (`compare_units`). Only the removal of `X-Reload-Triggers` is ignored: a new value triggers a
@@ -140,9 +140,7 @@ impl Folder {
                     Some((part, text))
                 });
                 found.parts.insert(unit.to_string(), texts.collect());
-            } else if let Some(unit) = [".wants", ".requires", ".upholds"]
-                .iter()
-                .find_map(|kind| name.strip_suffix(kind))
+            } else if let Some(unit) = LINK_FOLDERS.iter().find_map(|kind| name.strip_suffix(kind))
             {
                 found.want(unit, entries(&path));
             } else if path.is_file()

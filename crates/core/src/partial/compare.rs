@@ -10,15 +10,13 @@ use std::path::{Path, PathBuf};
 use super::decide::needs_whole;
 use super::effects::Effect;
 use super::files::RuntimeFiles;
+use super::toplevel::LINK_FOLDERS;
 
 /// Files of a toplevel that have no effect until a reboot or another switch.
 const NOT_RUNNING: [&str; 2] = ["boot.json", "specialisation"];
 
 /// The path of the unit folder below the etc folder.
 const UNITS: &str = "systemd/system";
-
-/// The suffixes of folders whose links make one unit depend on another.
-const LINK_FOLDERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 
 /// A toplevel: its store path, and its location on disk.
 #[derive(Clone, Debug)]

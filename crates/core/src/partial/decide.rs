@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::evaluated::{EvaluatedEntry, EvaluatedParts, EvaluatedUnit};
-use super::files::{RuntimeFiles, RuntimeUnit};
+use super::files::{RuntimeFiles, RuntimeUnit, is_below_etc};
 use super::toplevel::{ToplevelFiles, ToplevelUnit};
 
 /// Prefixes of the paths of etc entries that a partial change must not replace. Programs read these
@@ -96,8 +96,7 @@ fn changed_entry(
     entry: &EvaluatedEntry,
     running: &ToplevelFiles,
 ) -> Result<Option<String>, String> {
-    let is_relative = |part: &str| matches!(part, "" | "." | "..");
-    if needs_whole(name) || name.split('/').any(is_relative) {
+    if needs_whole(name) || !is_below_etc(name) {
         return Err(format!("/etc/{name} can only change with the whole system"));
     }
     if !entry.enable {

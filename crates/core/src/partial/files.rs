@@ -68,3 +68,31 @@ pub fn unit_path(name: &str, drop_in: bool) -> String {
         false => name.into(),
     }
 }
+
+/// Returns whether a path leads to a file below `/etc`.
+pub fn is_below_etc(name: &str) -> bool {
+    name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_stay_below_etc() {
+        for name in ["motd", "nginx/nginx.conf", "a.b"] {
+            assert!(is_below_etc(name), "{name}");
+        }
+        for name in [
+            "",
+            "a//b",
+            "./motd",
+            "/etc/motd",
+            "../passwd",
+            "a/../../b",
+            ".",
+        ] {
+            assert!(!is_below_etc(name), "{name}");
+        }
+    }
+}

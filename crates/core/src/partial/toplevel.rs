@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::files::{RuntimeUnit, unit_path};
 
 /// The suffixes of folders whose links make one unit depend on another.
-const LINK_FOLDERS: [&str; 3] = [".wants", ".requires", ".upholds"];
+pub const LINK_FOLDERS: [&str; 3] = [".wants", ".requires", ".upholds"];
 
 /// The etc folder and the unit folder of a toplevel.
 #[derive(Clone, Debug)]

@@ -82,7 +82,7 @@ struct PartialStatus {
     verification: Verification,
     /// Units in `files` that were masked afterwards.
     masked: Vec<String>,
-    /// A description for people.
+    /// A human-readable description.
     #[serde(skip)]
     words: String,
 }

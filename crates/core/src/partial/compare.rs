@@ -20,9 +20,9 @@ const UNITS: &str = "systemd/system";
 
 /// A toplevel: its store path, and its location on disk.
 #[derive(Clone, Debug)]
-pub struct Toplevel {
-    pub path: String,
-    pub place: PathBuf,
+struct Toplevel {
+    path: String,
+    place: PathBuf,
 }
 
 /// The result of a comparison.
@@ -36,8 +36,24 @@ pub struct Comparison {
     pub differences: Vec<String>,
 }
 
-/// Compares the running toplevel and its runtime files with a new toplevel.
-pub fn compare(running: &Toplevel, files: &RuntimeFiles, new: &Toplevel) -> Comparison {
+/// Compares the running toplevel and its runtime files with a new toplevel. Both are store paths;
+/// `place` returns the location of a store path on disk.
+pub fn compare_in_store<E>(
+    place: impl Fn(&str) -> Result<PathBuf, E>,
+    running: &str,
+    files: &RuntimeFiles,
+    new: &str,
+) -> Result<Comparison, E> {
+    let toplevel = |path: &str| {
+        place(path).map(|place| Toplevel {
+            path: path.into(),
+            place,
+        })
+    };
+    Ok(compare(&toplevel(running)?, files, &toplevel(new)?))
+}
+
+fn compare(running: &Toplevel, files: &RuntimeFiles, new: &Toplevel) -> Comparison {
     let mut comparison = Comparison::default();
     comparison.toplevels(running, new);
     comparison.units(running, files, new);

@@ -18,7 +18,7 @@ mod parts;
 mod toplevel;
 mod verification;
 
-pub use compare::{Comparison, Toplevel, compare};
+pub use compare::{Comparison, compare_in_store};
 pub use decide::runtime_files;
 pub use effects::{Effect, Effects};
 pub use evaluated::{EvaluatedEntry, EvaluatedParts, EvaluatedUnit};

@@ -5,9 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use unix::unistd::{User, getuid};
 
-use super::ask::ask;
-use super::elevation::{VERIFY_PURPOSE, request, settle, whole_milliseconds};
-use super::preview::Preview;
+use super::elevation::{request, settle, whole_milliseconds};
 use super::system::System;
 use crate::activation::{Activated, Activator, ActivatorTask, Change, Request, Verified};
 use crate::clock::now;
@@ -15,7 +13,7 @@ use crate::host::Situation;
 use crate::options::ChangeOptions;
 use crate::overrides::Generation;
 use crate::partial::{Effects, Verification, VerificationResult};
-use crate::plan::{Goal, Plan};
+use crate::plan::{Goal, Plan, VERIFY_PURPOSE};
 use crate::record::Configuration;
 use crate::session::Session;
 
@@ -41,7 +39,7 @@ pub struct VerifiedChange {
     pub effects: Option<Effects>,
 }
 
-/// Activates the system. With `--ask`, asks the user first.
+/// Activates the system.
 pub fn activate(
     session: &Session,
     activator: Activator,
@@ -73,21 +71,6 @@ pub fn activate(
     });
     request.wait = whole_milliseconds(wait);
     request.settle = settle(options.settle, situation.baked.as_ref());
-    if options.ask {
-        let from = plan.from.as_deref();
-        let partial = from == Some(&system.toplevel) && !plan.force;
-        let preview = partial
-            .then(|| Preview::of(session, situation, system))
-            .transpose()?;
-        ask(
-            session,
-            &plan.purpose,
-            system.store.as_ref(),
-            from,
-            &system.toplevel,
-            preview.as_ref(),
-        )?;
-    }
     session.interrupts.detach()?;
     activator.activate(&request, &session.reporter)
 }

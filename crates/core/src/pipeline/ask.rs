@@ -7,9 +7,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use anyhow::{Context as _, Result};
 
 use super::unit_lines::unit_lines;
-use super::{Preview, SystemStore};
+use super::{Preview, System, SystemStore};
 use crate::activation::unit_changes;
 use crate::error::{ArgumentError, ProgramError, neutral};
+use crate::plan::Plan;
 use crate::progress::{for_stderr, store_name};
 use crate::session::Session;
 
@@ -20,12 +21,12 @@ const SHOWN: usize = 15;
 /// without changing anything if the answer is not yes.
 pub fn ask(
     session: &Session,
-    purpose: &str,
-    store: &dyn SystemStore,
-    from: Option<&str>,
-    to: &str,
+    plan: &Plan,
+    system: &System,
     preview: Option<&Preview>,
 ) -> Result<()> {
+    let (store, to) = (system.store.as_ref(), system.toplevel.as_str());
+    let from = plan.from.as_deref();
     let real = |path: &str| store.real_path(path);
     let old = from.map(real).transpose()?;
     let text = match preview {
@@ -37,12 +38,12 @@ pub fn ask(
     };
     session.interrupts.check()?;
     session.reporter.pause();
-    let answer = question(purpose, &text)?;
+    let answer = question(&plan.purpose, &text)?;
     session.interrupts.check()?;
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    let purpose = purpose.into();
+    let purpose = plan.purpose.as_str().into();
     Err(ProgramError::AnsweredNo { purpose }.into())
 }
 

@@ -8,10 +8,8 @@ use crate::activation::{Activator, ActivatorTask, Request};
 use crate::baked::Baked;
 use crate::choice::SETTLE;
 use crate::fault::{self, Point};
+use crate::plan::VERIFY_PURPOSE;
 use crate::session::Session;
-
-/// The description of the requests of a verification.
-pub const VERIFY_PURPOSE: &str = "verify overrides";
 
 /// How long a command waits for the end of a verification.
 const VERIFICATION_END: Duration = Duration::from_secs(120);

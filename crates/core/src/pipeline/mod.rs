@@ -115,16 +115,22 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
 
     let (plan, system) = stages.make(intent, &situation, plan)?;
     let mut report = ChangeReport::new(action, &plan, &system);
+    let same_toplevel = plan.from.as_ref() == Some(&system.toplevel);
     let replaces = system.partial || system.runtime != situation.state.runtime;
-    if plan.from.as_ref() == Some(&system.toplevel) && replaces {
-        let verification = verification(&situation, &plan, &system);
-        let preview = Preview::of(session, &situation, &system)?;
-        report.partial(&system, verification, preview);
+    let preview = (same_toplevel && (replaces || options.ask))
+        .then(|| Preview::of(session, &situation, &system))
+        .transpose()?;
+    if let Some(preview) = preview.clone().filter(|_| replaces) {
+        report.partial(&system, verification(&situation, &plan, &system), preview);
     }
     match activator {
         None => report.refused(earlier.err()),
         Some(_) if is_running(&system, &plan, &situation) => report.unchanged(),
         Some(activator) => {
+            if options.ask {
+                let preview = preview.as_ref().filter(|_| !plan.force);
+                ask::ask(session, &plan, &system, preview)?;
+            }
             report.activated(activate(
                 session, activator, &situation, &plan, &system, options, None,
             )?);

@@ -16,7 +16,7 @@ use crate::host::Situation;
 use crate::options::{ChangeOptions, StopAfter};
 use crate::overrides::Definition;
 use crate::partial::{
-    Comparison, Effect, Effects, Parts, Toplevel, Verification, VerificationResult, compare, guess,
+    Comparison, Effect, Effects, Parts, Verification, VerificationResult, compare_in_store, guess,
 };
 use crate::plan::{Action, Decision, EarlierState, Intent, Needs, Plan, decide};
 use crate::session::Session;
@@ -95,7 +95,13 @@ impl Attempt<'_> {
         }
         match made {
             Ok((plan, system)) => {
-                let comparison = self.compare(&system)?;
+                let running = self.situation.running.as_deref().unwrap_or_default();
+                let comparison = compare_in_store(
+                    |path| system.store.real_path(path),
+                    running,
+                    &self.situation.state.runtime,
+                    &system.toplevel,
+                )?;
                 self.conclude(activator, &plan, &system, comparison)
                     .map(Some)
             }
@@ -110,23 +116,6 @@ impl Attempt<'_> {
             // `force` is set, so there is always something to do.
             Decision::Nothing(why) => Err(anyhow::Error::msg(why)),
         }
-    }
-
-    /// Compares the whole toplevel with the running toplevel and its runtime files.
-    fn compare(&self, system: &System) -> Result<Comparison> {
-        let toplevel = |path: &str| -> Result<Toplevel> {
-            Ok(Toplevel {
-                path: path.into(),
-                place: system.store.real_path(path)?,
-            })
-        };
-        let running = self.situation.running.as_deref().unwrap_or_default();
-        let files = &self.situation.state.runtime;
-        Ok(compare(
-            &toplevel(running)?,
-            files,
-            &toplevel(&system.toplevel)?,
-        ))
     }
 
     fn conclude(

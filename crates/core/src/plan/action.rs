@@ -3,6 +3,9 @@
 use super::EarlierState;
 use crate::overrides::Edit;
 
+/// The description of the requests of a verification.
+pub const VERIFY_PURPOSE: &str = "verify overrides";
+
 /// The action that the user requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -49,7 +52,7 @@ impl Action {
             Self::Rebuild => "rebuild".into(),
             Self::Rollback(state) => format!("rollback to state {}", state.number),
             Self::Override(edit) => edit.words(),
-            Self::Verify => "verify overrides".into(),
+            Self::Verify => VERIFY_PURPOSE.into(),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::overrides::Edit;
 use crate::partial::Parts;
 use crate::registry::ModuleRequest;
 
-pub use action::Action;
+pub use action::{Action, VERIFY_PURPOSE};
 pub use additions::Additions;
 pub use configuration::current_configuration;
 pub use earlier_state::EarlierState;

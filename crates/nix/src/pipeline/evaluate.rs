@@ -104,17 +104,11 @@ pub(super) fn evaluate(
     cache: &mut CacheUse,
 ) -> Result<Derived> {
     let (session, store) = (build.session, &build.libnix.store);
-    let evaluator = session.evaluator(&request.settings)?;
     if let Some(estimate) = Estimate::read(&session.locations, &request.host) {
         session.reporter.estimate(estimate);
     }
-    let evaluation = fault::step(Point::Evaluate, || {
-        evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
-    });
-    let mut evaluation = evaluation
-        .map_err(|error| notes::gone(store, &build.plan.purpose, configuration).unwrap_or(error))?;
+    let evaluation = run_evaluator(build, request, configuration)?;
     keep_estimate(session, &request.host);
-    keep_option_names(session, request, &mut evaluation.evaluated);
     let targets = targets(build.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
@@ -133,12 +127,25 @@ pub(super) fn evaluate(
     })
 }
 
-/// Stores the names of the options that can be set, for completion.
-pub(super) fn keep_option_names(
-    session: &NixSession,
+/// Runs an evaluator, and stores the names of options that it has listed.
+pub(super) fn run_evaluator(
+    build: &SystemBuild<'_>,
     request: &EvaluationRequest,
-    evaluated: &mut Evaluated,
-) {
+    configuration: &Configuration,
+) -> Result<Evaluation> {
+    let (session, store) = (build.session, &build.libnix.store);
+    let evaluator = session.evaluator(&request.settings)?;
+    let evaluation = fault::step(Point::Evaluate, || {
+        evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
+    });
+    let mut evaluation = evaluation
+        .map_err(|error| notes::gone(store, &build.plan.purpose, configuration).unwrap_or(error))?;
+    keep_option_names(session, request, &mut evaluation.evaluated);
+    Ok(evaluation)
+}
+
+/// Stores the names of the options that can be set, for completion.
+fn keep_option_names(session: &NixSession, request: &EvaluationRequest, evaluated: &mut Evaluated) {
     let settable = std::mem::take(&mut evaluated.settable);
     if let Some(listed) = listed(request).filter(|_| !settable.is_empty()) {
         OptionNames::write(&session.locations, &listed, settable);

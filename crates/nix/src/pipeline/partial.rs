@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use runtime_module_core::partial::{
-    EvaluatedParts, Parts, RuntimeFiles, Toplevel, ToplevelFiles, compare, runtime_files,
+    EvaluatedParts, Parts, RuntimeFiles, ToplevelFiles, compare_in_store, runtime_files,
 };
 use runtime_module_core::pipeline::{BuildOrder, Preflight, System};
 
-use super::evaluate::{evaluation_request, keep_option_names};
+use super::evaluate::{evaluation_request, run_evaluator};
 use super::system_build::SystemBuild;
 use super::system_store::OpenStore;
-use crate::evaluation::{self, Derivation, Evaluated, EvaluationRequest, Target};
+use crate::evaluation::{Derivation, Evaluated, EvaluationRequest, Target};
 use crate::fault::{self, Point};
 use crate::libnix::Missing;
 use crate::notes;
@@ -90,15 +90,8 @@ impl SystemBuild<'_> {
         request: &EvaluationRequest,
         configuration: &Configuration,
     ) -> Result<Evaluated> {
-        let (session, store) = (self.session, &self.libnix.store);
-        let evaluator = session.evaluator(&request.settings)?;
-        let evaluation = fault::step(Point::Evaluate, || {
-            evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
-        });
-        let mut evaluation = evaluation.map_err(|error| {
-            notes::gone(store, &self.plan.purpose, configuration).unwrap_or(error)
-        })?;
-        keep_option_names(session, request, &mut evaluation.evaluated);
+        let evaluation = run_evaluator(self, request, configuration)?;
+        let store = &self.libnix.store;
         for drv in evaluation.evaluated.parts.derivations() {
             store.add_temp_root(drv)?;
         }
@@ -129,14 +122,9 @@ impl SystemBuild<'_> {
     /// Returns whether the files of a partial change have the same effect as the whole toplevel. If
     /// not, prints a note.
     pub(super) fn is_enough(&self, made: &PartialResult, whole: &str) -> Result<bool> {
-        let toplevel = |path: &str| -> Result<Toplevel> {
-            Ok(Toplevel {
-                path: path.into(),
-                place: self.libnix.store.real_path(path)?,
-            })
-        };
         let running = self.plan.from.as_deref().unwrap_or_default();
-        let comparison = compare(&toplevel(running)?, &made.files, &toplevel(whole)?);
+        let place = |path: &str| self.libnix.store.real_path(path);
+        let comparison = compare_in_store(place, running, &made.files, whole)?;
         if !comparison.differences.is_empty() {
             self.session.reporter.note(format!(
                 "activating the whole system, because more changes: {}",

@@ -17,7 +17,7 @@ use super::log::Log;
 use super::manager;
 use super::runtime_files::{self, Leftover};
 use super::systemd;
-use super::unit::own_executable;
+use super::unit::TransientUnit;
 use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::partial::RuntimeFiles;
@@ -175,31 +175,17 @@ pub(super) fn watch(locations: &Locations, state: &State) {
     }
     let needed = !in_force(state).is_empty() || !state.replaced.is_empty();
     match (needed, systemd::is_up(WATCH)) {
-        (true, Some(false)) => drop(start_watching()),
+        (true, Some(false)) => {
+            let unit = TransientUnit {
+                name: WATCH,
+                description: "Watch for switches that replace option overrides (runtime-module)",
+                options: &["--property=Restart=on-failure", "--property=RestartSec=10s"],
+            };
+            let _ = unit.run(&["__watch"]);
+        }
         (false, Some(true)) => {
             let _ = systemd::ask("systemctl", &["stop", "--", WATCH]);
         }
         _ => {}
     }
-}
-
-fn start_watching() -> Result<()> {
-    let own = own_executable()?;
-    let unit = format!("--unit={WATCH}");
-    let arguments = [
-        "--quiet",
-        "--no-ask-password",
-        "--collect",
-        "--service-type=exec",
-        "--description=Watch for switches that replace option overrides (runtime-module)",
-        "--property=Restart=on-failure",
-        "--property=RestartSec=10s",
-        "--property=IgnoreOnIsolate=yes",
-        &unit,
-        "--",
-        &own.to_string_lossy(),
-        "__watch",
-    ];
-    let started = systemd::ask("systemd-run", &arguments);
-    started.map(drop).map_err(anyhow::Error::msg)
 }

@@ -52,12 +52,12 @@ impl Replacement<'_> {
             Ok(held) => held,
             Err(error) => return SwitchResult::failed(&error, false),
         };
-        let changes = self.changes.clone();
-        self.replace(&changes)
+        self.replace()
             .unwrap_or_else(|error| SwitchResult::failed(&error, true))
     }
 
-    fn replace(&mut self, changes: &UnitChanges) -> Result<SwitchResult> {
+    fn replace(&mut self) -> Result<SwitchResult> {
+        let changes = &self.changes;
         let mut steps = Steps {
             log: self.log,
             result: SwitchResult::well(changes.touched()),
@@ -154,15 +154,10 @@ impl Leftover<'_> {
         done: impl Fn(&str) -> bool,
         log: &mut Log,
     ) -> Result<SwitchResult> {
-        let folder = |toplevel: &Path| Folder::read(&toplevel.join("etc/systemd/system"));
-        let mut old = folder(&self.from);
-        old.replace(self.files);
-        let mut new = folder(&self.to);
-        new.replace(self.new);
-        let mut changes = match systemd::runs(self.locations) {
-            true => changes_of_active(&old, &new),
-            false => UnitChanges::default(),
-        };
+        let old = unit_folder(&self.from, self.files);
+        let new = unit_folder(&self.to, self.new);
+        let up = systemd::active_units(self.locations).unwrap_or_default();
+        let mut changes = changes_of_active(&old, &new, &up);
         let of_files = |name: &str| {
             let template = template_of(name);
             let names = [Some(name), template.as_deref()];
@@ -330,70 +325,75 @@ pub fn unit_changes_of_files(
     old: &RuntimeFiles,
     new: &RuntimeFiles,
 ) -> UnitChanges {
-    let folder = |files: &RuntimeFiles| {
-        let mut folder = Folder::read(&toplevel.join("etc/systemd/system"));
-        folder.replace(files);
-        folder
-    };
-    match systemd::runs(locations) {
-        true => changes_of_active(&folder(old), &folder(new)),
-        false => UnitChanges::default(),
+    RunningUnits::read(locations, toplevel).changes(old, new)
+}
+
+/// The unit files of the running toplevel, and the active units; no unit counts as active on a
+/// machine without systemd. Both are read only once, because each query takes milliseconds.
+pub(super) struct RunningUnits {
+    folder: Folder,
+    up: BTreeSet<String>,
+}
+
+impl RunningUnits {
+    pub(super) fn read(locations: &Locations, toplevel: &Path) -> Self {
+        Self {
+            folder: unit_folder(toplevel, &RuntimeFiles::default()),
+            up: systemd::active_units(locations).unwrap_or_default(),
+        }
+    }
+
+    /// Predicts the effect on active units when `new` files replace the `old` ones.
+    pub(super) fn changes(&self, old: &RuntimeFiles, new: &RuntimeFiles) -> UnitChanges {
+        let with = |files: &RuntimeFiles| {
+            let mut folder = self.folder.clone();
+            folder.replace(files);
+            folder
+        };
+        changes_of_active(&with(old), &with(new), &self.up)
+    }
+
+    /// Returns the active units that stop together with these units, because they require them.
+    pub(super) fn dependents(&self, units: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut left: Vec<String> = units.iter().cloned().collect();
+        while !left.is_empty() {
+            let mut arguments = vec![
+                "show",
+                "--value",
+                "--property=RequiredBy,BoundBy,ConsistsOf",
+                "--",
+            ];
+            arguments.extend(left.iter().map(String::as_str));
+            let text = systemd::ask("systemctl", &arguments).unwrap_or_default();
+            let names = text.split_whitespace().map(String::from);
+            left = names
+                .filter(|name| self.up.contains(name) && !units.contains(name))
+                .filter(|name| found.insert(name.clone()))
+                .collect();
+        }
+        found
+    }
+
+    /// Returns the changed units that are not active, although an active target wants them.
+    pub(super) fn wanted_again(&self, old: &RuntimeFiles, new: &RuntimeFiles) -> BTreeSet<String> {
+        let targets = self.up.iter().filter(|name| name.ends_with(".target"));
+        let wanted = self.folder.wanted(&targets.cloned().collect(), &self.up);
+        let changed = |name: &String| old.units.get(name) != new.units.get(name);
+        wanted.into_iter().filter(changed).collect()
+    }
+
+    /// Returns those of `units` that are neither active nor about to become active.
+    pub(super) fn inactive(&self, units: &BTreeSet<String>) -> BTreeSet<String> {
+        units - &self.up
     }
 }
 
-/// Returns the active units that stop together with these units, because they require them.
-pub(super) fn dependents(locations: &Locations, units: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    if !systemd::runs(locations) || units.is_empty() {
-        return found;
-    }
-    let up = systemd::units("active,activating,reloading").unwrap_or_default();
-    let mut left: Vec<String> = units.iter().cloned().collect();
-    while !left.is_empty() {
-        let mut arguments = vec![
-            "show",
-            "--value",
-            "--property=RequiredBy,BoundBy,ConsistsOf",
-            "--",
-        ];
-        arguments.extend(left.iter().map(String::as_str));
-        let text = systemd::ask("systemctl", &arguments).unwrap_or_default();
-        let names = text.split_whitespace().map(String::from);
-        left = names
-            .filter(|name| up.contains(name) && !units.contains(name))
-            .filter(|name| found.insert(name.clone()))
-            .collect();
-    }
-    found
-}
-
-/// Returns the changed units that are not active, although an active target wants them.
-pub(super) fn wanted_again(
-    toplevel: &Path,
-    locations: &Locations,
-    old: &RuntimeFiles,
-    new: &RuntimeFiles,
-) -> BTreeSet<String> {
-    if !systemd::runs(locations) {
-        return BTreeSet::new();
-    }
-    let up = systemd::units("active,activating,reloading").unwrap_or_default();
-    let up: BTreeSet<String> = up.into_iter().collect();
-    let targets = up.iter().filter(|name| name.ends_with(".target"));
-    let folder = Folder::read(&toplevel.join("etc/systemd/system"));
-    let wanted = folder.wanted(&targets.cloned().collect(), &up);
-    let changed = |name: &String| old.units.get(name) != new.units.get(name);
-    wanted.into_iter().filter(changed).collect()
-}
-
-/// Returns those of `units` that are neither active nor about to become active.
-pub(super) fn inactive(locations: &Locations, units: &BTreeSet<String>) -> BTreeSet<String> {
-    if !systemd::runs(locations) {
-        return BTreeSet::new();
-    }
-    let up = systemd::units("active,activating,reloading").unwrap_or_default();
-    let down = units.iter().filter(|unit| !up.contains(unit));
-    down.cloned().collect()
+/// Reads the unit files of a toplevel. Runtime files replace some of them.
+fn unit_folder(toplevel: &Path, files: &RuntimeFiles) -> Folder {
+    let mut folder = Folder::read(&toplevel.join("etc/systemd/system"));
+    folder.replace(files);
+    folder
 }
 
 /// Returns the link that masks a unit, if there is one.

@@ -3,6 +3,7 @@
 //! If possible, these programs use systemd's private socket, so they do not need a message bus. If
 //! systemd is not running or does not answer, the functions return an error or `None`.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -186,6 +187,12 @@ pub(super) fn is_up(unit: &str) -> Option<bool> {
     Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
+/// Returns the names of the active units. Returns `None` if systemd does not run or does not answer.
+pub(super) fn active_units(locations: &Locations) -> Option<BTreeSet<String>> {
+    let names = runs(locations).then(|| units("active,activating,reloading"));
+    Some(names.flatten()?.into_iter().collect())
+}
+
 /// Returns whether systemd knows a file of this unit. Returns true if systemd does not answer.
 pub(super) fn exists(unit: &str) -> bool {
     let show = ["show", "--property=LoadState", "--value", "--", unit];
@@ -193,7 +200,7 @@ pub(super) fn exists(unit: &str) -> bool {
 }
 
 /// Returns the names of the units that are in one of these states.
-pub(super) fn units(states: &str) -> Option<Vec<String>> {
+fn units(states: &str) -> Option<Vec<String>> {
     let states = format!("--state={states}");
     let list = [
         "list-units",

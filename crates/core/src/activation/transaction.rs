@@ -10,7 +10,7 @@ use super::external_switch;
 use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
-use super::runtime_files::{self, Replacement};
+use super::runtime_files::{self, Replacement, RunningUnits};
 use super::switch::{Checks, SwitchProgram, SwitchResult, UNITS_FAILED, Verdict};
 use super::verify::{BeforeSwitch, Switching, Verification};
 use super::{Activated, ActivatorTask, Change, Request, causes, outcome};
@@ -195,10 +195,10 @@ impl<'a> RunningTransaction<'a> {
     fn replace_files(&mut self, toplevel: &str, files: &RuntimeFiles) -> SwitchResult {
         let old = std::mem::replace(&mut self.in_force, files.clone());
         let place = self.real(toplevel);
-        let mut changes = runtime_files::unit_changes_of_files(self.locations, &place, &old, files);
-        let stopped = changes.stop.union(&changes.stop_first).cloned().collect();
-        let dependents = runtime_files::dependents(self.locations, &stopped);
-        let again = runtime_files::wanted_again(&place, self.locations, &old, files);
+        let units = RunningUnits::read(self.locations, &place);
+        let mut changes = units.changes(&old, files);
+        let dependents = units.dependents(&(&changes.stop | &changes.stop_first));
+        let again = units.wanted_again(&old, files);
         let partial = self
             .state
             .pending
@@ -206,7 +206,7 @@ impl<'a> RunningTransaction<'a> {
             .filter(|pending| pending.partial);
         if let Some(pending) = partial {
             // An earlier step of the transaction may have stopped or broken these units.
-            changes.revive = runtime_files::inactive(self.locations, &pending.affected);
+            changes.revive = units.inactive(&pending.affected);
             pending.affected.extend(changes.affected());
             pending.affected.extend(dependents.iter().cloned());
             let written = self.state.write(self.locations);

@@ -57,7 +57,14 @@ impl ActivatorProcess {
 pub(super) fn start(transaction: &str, locations: &Locations) -> Result<ActivatorProcess> {
     if systemd::runs(locations) {
         let unit = format!("runtime-module-{transaction}.service");
-        let started = in_unit(&unit, &["__transact", transaction]);
+        let transient = TransientUnit {
+            name: &unit,
+            description: "Change the running system (runtime-module)",
+            // If the kernel kills one process because memory ran out, systemd must not stop the
+            // whole unit.
+            options: &["--property=OOMPolicy=continue"],
+        };
+        let started = transient.run(&["__transact", transaction]);
         // A slow manager may report an error and start the unit later. If the request no longer
         // exists, an activator has already taken it, so do not start another one.
         if started.is_ok() || !locations.request(transaction).exists() {
@@ -69,27 +76,35 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Activato
     Ok(ActivatorProcess::Session(child))
 }
 
-/// Runs our own executable in a transient unit with this name.
-fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
-    let own = own_executable().map_err(|error| format!("{error:#}"))?;
-    let own = own.to_string_lossy();
-    let unit = format!("--unit={unit}");
-    let mut all = vec![
-        "--quiet",
-        "--no-ask-password",
-        "--collect",
-        "--service-type=exec",
-        "--description=Change the running system (runtime-module)",
-        // If the kernel kills one process because memory ran out, systemd must not stop the whole
-        // unit.
-        "--property=OOMPolicy=continue",
-        "--property=IgnoreOnIsolate=yes",
-        &unit,
-        "--",
-        &own,
-    ];
-    all.extend(arguments);
-    systemd::ask("systemd-run", &all).map(drop)
+/// A transient unit in which our own executable runs.
+pub(super) struct TransientUnit<'a> {
+    pub(super) name: &'a str,
+    pub(super) description: &'a str,
+    /// More options of `systemd-run`.
+    pub(super) options: &'a [&'a str],
+}
+
+impl TransientUnit<'_> {
+    /// Runs our own executable with these arguments.
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<(), String> {
+        let own = own_executable().map_err(|error| format!("{error:#}"))?;
+        let own = own.to_string_lossy();
+        let unit = format!("--unit={}", self.name);
+        let description = format!("--description={}", self.description);
+        let mut all = vec![
+            "--quiet",
+            "--no-ask-password",
+            "--collect",
+            "--service-type=exec",
+            &description,
+            "--property=IgnoreOnIsolate=yes",
+            &unit,
+        ];
+        all.extend(self.options);
+        all.extend(["--", &own]);
+        all.extend(arguments);
+        systemd::ask("systemd-run", &all).map(drop)
+    }
 }
 
 /// Runs our own executable with the log as its stderr, without inheriting our open files. The new

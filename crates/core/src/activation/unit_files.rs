@@ -115,7 +115,7 @@ impl Unit {
 }
 
 /// The units in a folder, and their dependencies.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Folder {
     /// Unit files, by name.
     files: BTreeMap<String, String>,

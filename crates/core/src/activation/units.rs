@@ -79,9 +79,7 @@ impl UnitChanges {
 
 /// Predicts the effect on units when `to` replaces `from`. Both are paths on disk.
 pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> UnitChanges {
-    let up = systemd::runs(locations)
-        .then(|| systemd::units("active,activating,reloading"))
-        .flatten();
+    let up = systemd::active_units(locations);
     let folders = |kind: &str| {
         let folder = |system: &Path| Folder::read(&system.join("etc/systemd").join(kind));
         (from.map(folder).unwrap_or_default(), folder(to))
@@ -95,26 +93,15 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
     }
 }
 
-/// Determines how the active units must follow a change of their files. Does not start other units,
-/// although a switch would.
-pub(super) fn changes_of_active(old: &Folder, new: &Folder) -> UnitChanges {
-    let up = systemd::units("active,activating,reloading").unwrap_or_default();
-    let up: BTreeSet<String> = up.into_iter().collect();
-    let mut comparison = UnitComparison {
-        old,
-        new,
-        up: &up,
-        changes: UnitChanges::default(),
-    };
-    for name in &up {
-        comparison.decide(name);
-    }
-    comparison.changes
+/// Determines how the active units `up` must follow a change of their files. Does not start other
+/// units, although a switch would.
+pub(super) fn changes_of_active(old: &Folder, new: &Folder, up: &BTreeSet<String>) -> UnitChanges {
+    UnitComparison::of_active(old, new, up).changes
 }
 
-fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
+fn compare(old: &Folder, new: &Folder, up: Option<BTreeSet<String>>) -> UnitChanges {
     let up: BTreeSet<String> = match up {
-        Some(up) => up.into_iter().collect(),
+        Some(up) => up,
         // If the active units are unknown, assume that the default target is active, with all units
         // of the old system that it wants.
         None => {
@@ -123,15 +110,7 @@ fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
             roots.into_iter().chain(wanted).collect()
         }
     };
-    let mut switch = UnitComparison {
-        old,
-        new,
-        up: &up,
-        changes: UnitChanges::default(),
-    };
-    for name in &up {
-        switch.decide(name);
-    }
+    let mut switch = UnitComparison::of_active(old, new, &up);
     switch.start();
     switch.changes
 }
@@ -144,7 +123,21 @@ struct UnitComparison<'a> {
     changes: UnitChanges,
 }
 
-impl UnitComparison<'_> {
+impl<'a> UnitComparison<'a> {
+    /// Predicts the effect of the switch on all active units.
+    fn of_active(old: &'a Folder, new: &'a Folder, up: &'a BTreeSet<String>) -> Self {
+        let mut comparison = Self {
+            old,
+            new,
+            up,
+            changes: UnitChanges::default(),
+        };
+        for name in up {
+            comparison.decide(name);
+        }
+        comparison
+    }
+
     /// Predicts the effect of the switch on an active unit.
     fn decide(&mut self, name: &str) {
         // An instance has its own unit file, or uses the file of its template.

@@ -2,7 +2,7 @@
 //! the lowest priority.
 
 use super::systemd;
-use super::unit::own_executable;
+use super::unit::TransientUnit;
 use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::partial::VerificationResult;
@@ -24,39 +24,33 @@ pub(super) fn start(locations: &Locations) {
     if !waiting || state.pending.is_some() || !systemd::runs(locations) {
         return;
     }
-    let Ok(own) = own_executable() else { return };
     if systemd::is_up(UNIT) == Some(true) {
         let _ = systemd::ask("systemctl", &["stop", "--", UNIT]);
     }
-    let own = own.to_string_lossy();
-    let unit = format!("--unit={UNIT}");
+    let unit = TransientUnit {
+        name: UNIT,
+        description: "Verify option overrides (runtime-module)",
+        options: &[
+            "--property=Nice=19",
+            "--property=CPUSchedulingPolicy=batch",
+            "--property=IOSchedulingClass=idle",
+            // If memory runs out, the verification must still record its failure. If it is killed,
+            // systemd starts it again, at most three times.
+            "--property=OOMPolicy=continue",
+            "--property=Restart=on-abnormal",
+            "--property=RestartSec=30s",
+            "--property=StartLimitIntervalSec=1h",
+            "--property=StartLimitBurst=3",
+            // A newer change stops the verification. Its evaluator and its relay, which ignores
+            // SIGTERM, must not delay the start of the next verification.
+            "--property=KillMode=mixed",
+            "--property=TimeoutStopSec=10s",
+            // Use the cache of the system instead of root's own, like the boot service.
+            "--setenv=HOME=/root",
+            "--setenv=XDG_CACHE_HOME=/var/cache",
+        ],
+    };
     let mut arguments = vec![
-        "--quiet",
-        "--no-ask-password",
-        "--collect",
-        "--service-type=exec",
-        "--description=Verify option overrides (runtime-module)",
-        "--property=Nice=19",
-        "--property=CPUSchedulingPolicy=batch",
-        "--property=IOSchedulingClass=idle",
-        "--property=IgnoreOnIsolate=yes",
-        // If memory runs out, the verification must still record its failure. If it is killed,
-        // systemd starts it again, at most three times.
-        "--property=OOMPolicy=continue",
-        // A newer change stops the verification. Its evaluator and its relay, which ignores SIGTERM,
-        // must not delay the start of the next verification.
-        "--property=KillMode=mixed",
-        "--property=TimeoutStopSec=10s",
-        "--property=Restart=on-abnormal",
-        "--property=RestartSec=30s",
-        "--property=StartLimitIntervalSec=1h",
-        "--property=StartLimitBurst=3",
-        // Use the cache of the system instead of root's own, like the boot service.
-        "--setenv=HOME=/root",
-        "--setenv=XDG_CACHE_HOME=/var/cache",
-        &unit,
-        "--",
-        &own,
         "overrides",
         "verify",
         "--wait",
@@ -66,5 +60,5 @@ pub(super) fn start(locations: &Locations) {
     ];
     arguments.extend(state.verify_options.iter().map(String::as_str));
     // Ignore a failure: `status` shows that the overrides are not verified.
-    let _ = systemd::ask("systemd-run", &arguments);
+    let _ = unit.run(&arguments);
 }

@@ -318,7 +318,7 @@ fn wanted_service_restarts_with_its_socket() {
     let (old, new) = (units(SERVICE), units("[Service]\nExecStart=b\n"));
     let up = ["multi-user.target", "a.service", "a.socket"].map(String::from);
     let (old, new) = (Folder::read(old.path()), Folder::read(new.path()));
-    let changes = compare(&old, &new, Some(up.to_vec()));
+    let changes = compare(&old, &new, Some(up.into_iter().collect()));
     assert_eq!(changes.stop, set(&[]));
     assert_eq!(changes.restart, set(&["a.service", "a.socket"]));
 }
